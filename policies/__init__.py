@@ -1,0 +1,38 @@
+"""What a custodian allows: policies, data dictionaries, and the decision."""
+
+from policies.decide import Decision, Finding, decide
+from policies.dictionary import Column, Dictionary
+from policies.errors import DictionaryError, PolicyError
+from policies.load import (
+    load_dictionary,
+    load_pack,
+    load_policy,
+    pack_names,
+    parse_dictionary,
+    parse_policy,
+    read_pack,
+)
+from policies.measurement import Measurement
+from policies.model import Limit, Policy
+from policies.rules import RowRule
+
+__all__ = [
+    "Column",
+    "Decision",
+    "Dictionary",
+    "DictionaryError",
+    "Finding",
+    "Limit",
+    "Measurement",
+    "Policy",
+    "PolicyError",
+    "RowRule",
+    "decide",
+    "load_dictionary",
+    "load_pack",
+    "load_policy",
+    "pack_names",
+    "parse_dictionary",
+    "parse_policy",
+    "read_pack",
+]

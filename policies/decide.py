@@ -1,0 +1,105 @@
+"""Hold measurements against a policy: a pure, monotonic function (I-4, I-6)."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from policies.measurement import Measurement, Status
+from policies.model import Limit, Policy
+
+FindingStatus = Literal["missing"] | Status
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One limit beside what was measured for it."""
+
+    measure: str
+    limit: Limit
+    value: float
+    lower: float
+    upper: float
+    status: FindingStatus
+    met: bool
+    reason: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The shape ``--json`` prints; a number that does not exist is ``null``."""
+        return {
+            "measure": self.measure,
+            "limit": {"min": self.limit.min, "max": self.limit.max, "source": self.limit.source},
+            "value": _number(self.value),
+            "lower": _number(self.lower),
+            "upper": _number(self.upper),
+            "status": self.status,
+            "met": self.met,
+            "reason": self.reason,
+        }
+
+
+@dataclass(frozen=True)
+class Decision:
+    """All findings of one policy. ``allowed`` only if there is at least one and every one is met."""
+
+    policy: str
+    findings: tuple[Finding, ...]
+
+    @property
+    def allowed(self) -> bool:
+        return bool(self.findings) and all(finding.met for finding in self.findings)
+
+    @property
+    def unmet(self) -> tuple[Finding, ...]:
+        return tuple(finding for finding in self.findings if not finding.met)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "policy": self.policy,
+            "allowed": self.allowed,
+            "findings": [finding.to_dict() for finding in self.findings],
+        }
+
+    def to_json(self) -> str:
+        return json.dumps(self.to_dict(), indent=2, allow_nan=False)
+
+
+def decide(policy: Policy, measured: Iterable[Measurement]) -> Decision:
+    """Hold a release against its policy; what was not measured counts as not met.
+
+    A limit is met only by a ``measured`` number whose *unfavourable* end of the interval lies within the bounds
+    (I-6). Two measurements of one name contradict each other and count as failed. Measurements that no limit names
+    are ignored, so losing one can never turn a denial into an allowance (I-4).
+    """
+    by_name: dict[str, list[Measurement]] = {}
+    for measurement in measured:
+        by_name.setdefault(measurement.name, []).append(measurement)
+    return Decision(
+        policy.id, tuple(_finding(name, limit, by_name.get(name, [])) for name, limit in policy.demands().items())
+    )
+
+
+def _finding(name: str, limit: Limit, found: list[Measurement]) -> Finding:
+    if not found:
+        return Finding(name, limit, math.nan, math.nan, math.nan, "missing", False, "not measured")
+    if len(found) > 1:
+        return Finding(name, limit, math.nan, math.nan, math.nan, "failed", False, "measured more than once")
+    m = found[0]
+    met = m.status == "measured" and _interval_within(limit, m)
+    return Finding(name, limit, m.value, m.lower, m.upper, m.status, met, m.reason)
+
+
+def _interval_within(limit: Limit, m: Measurement) -> bool:
+    """The whole interval inside the bounds; an interval that is not finite or does not hold its value is no evidence."""
+    if not (math.isfinite(m.value) and math.isfinite(m.lower) and math.isfinite(m.upper)):
+        return False
+    if not m.lower <= m.value <= m.upper:
+        return False
+    return (limit.min is None or m.lower >= limit.min) and (limit.max is None or m.upper <= limit.max)
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None

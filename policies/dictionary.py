@@ -1,0 +1,151 @@
+"""The data dictionary: what is publicly true of a table (DESIGN 3)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from policies.model import Identifier, Line, Strict
+from policies.rules import RowRule
+
+ColumnType = Literal[
+    "integer", "number", "boolean", "category", "ordinal", "date", "datetime", "identifier", "text"
+]
+Role = Literal["identifier", "quasi_identifier", "sensitive", "ordinary"]
+Fact = Literal["minimum", "maximum", "categories", "nullable", "decimals", "type", "missing"]
+ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+BOUNDED: frozenset[str] = frozenset({"integer", "number", "date", "datetime"})
+CATEGORICAL: frozenset[str] = frozenset({"boolean", "category", "ordinal"})
+NEVER_RELEASED: frozenset[str] = frozenset({"identifier", "text"})
+
+
+class Column(Strict):
+    """One column: its type, domain and role.
+
+    ``minimum``/``maximum`` are inclusive, in the column's own unit; ``categories`` are spellings as they stand in the
+    file, in order for ``ordinal``, false before true for ``boolean``. ``from_data`` names the facts that were read off
+    the table instead of being known: DP mode refuses them (I-3).
+    """
+
+    type: ColumnType
+    minimum: float | dt.datetime | dt.date | None = None
+    maximum: float | dt.datetime | dt.date | None = None
+    categories: tuple[Annotated[str, StringConstraints(max_length=200)], ...] | None = None
+    decimals: Annotated[int, Field(ge=0, le=12)] | None = None
+    unit: Line | None = None
+    description: Line | None = None
+    role: Role = "ordinary"
+    nullable: bool = False
+    missing: tuple[str, ...] = ()
+    from_data: tuple[Fact, ...] = ()
+
+    @model_validator(mode="after")
+    def _domain_fits_type(self) -> Self:
+        if self.type in BOUNDED:
+            self._check_bounds()
+        elif self.minimum is not None or self.maximum is not None:
+            raise ValueError(f"minimum and maximum do not go with type {self.type}")
+        if self.type in CATEGORICAL:
+            self._check_categories()
+        elif self.categories is not None:
+            raise ValueError(f"categories do not go with type {self.type}")
+        if self.decimals is not None and self.type != "number":
+            raise ValueError(f"decimals do not go with type {self.type}")
+        return self
+
+    def _check_bounds(self) -> None:
+        low, high = self.minimum, self.maximum
+        if low is None or high is None:
+            raise ValueError(f"type {self.type} needs minimum and maximum (what is possible, not what was seen)")
+        expected: dict[str, type] = {"integer": float, "number": float, "date": dt.date, "datetime": dt.datetime}
+        for bound in (low, high):
+            wanted = expected[self.type]
+            fits = type(bound) is dt.date if wanted is dt.date else isinstance(bound, wanted)
+            if not fits:
+                raise ValueError(f"minimum and maximum of type {self.type} must be of that type")
+            if isinstance(bound, dt.datetime) and bound.tzinfo is not None:
+                raise ValueError("datetime bounds are local times, without an offset")
+        if self.type == "integer" and not all(float(b).is_integer() for b in (low, high) if isinstance(b, float)):
+            raise ValueError("minimum and maximum of an integer column must be whole")
+        if not low < high:  # type: ignore[operator]  # both are of the one type checked above
+            raise ValueError("minimum must be below maximum; a column with one possible value is a category")
+
+    def _check_categories(self) -> None:
+        if not self.categories:
+            raise ValueError(f"type {self.type} needs categories")
+        if len(set(self.categories)) != len(self.categories):
+            raise ValueError("categories are listed twice")
+        if self.type == "boolean" and len(self.categories) != 2:
+            raise ValueError("boolean needs exactly two categories, false before true")
+        if set(self.categories) & set(self.missing):
+            raise ValueError("a spelling is both a category and missing")
+
+    @property
+    def is_released(self) -> bool:
+        """Whether a synthetic counterpart of the column leaves the custodian."""
+        return self.type not in NEVER_RELEASED and self.role != "identifier"
+
+    @property
+    def is_categorical(self) -> bool:
+        return self.type in CATEGORICAL
+
+
+class Dictionary(Strict):
+    """Every column a table may hold; a column that is not here is refused at intake."""
+
+    version: Literal[1]
+    name: Identifier
+    description: Line | None = None
+    target: ColumnName | None = None
+    patient: ColumnName | None = None
+    max_rows_per_patient: Annotated[int, Field(ge=1)] | None = None
+    missing: tuple[str, ...] = ("",)
+    columns: dict[ColumnName, Column]
+    rules: tuple[RowRule, ...] = ()
+
+    @model_validator(mode="after")
+    def _columns_exist(self) -> Self:
+        released = self.released
+        if not released:
+            raise ValueError("no column is released: every one is an identifier or text")
+        if self.target is not None:
+            if self.target not in released:
+                raise ValueError("target names no released column")
+            if not self.columns[self.target].is_categorical:
+                raise ValueError("target must be boolean, category or ordinal")
+        if self.patient is not None and self.patient not in self.columns:
+            raise ValueError("patient names no column")
+        if self.patient is not None and self.patient in released:
+            raise ValueError("the patient column must have type or role identifier: it is never released")
+        if self.max_rows_per_patient is not None and self.patient is None:
+            raise ValueError("max_rows_per_patient needs patient")
+        for name, column in self.columns.items():
+            if column.categories is not None and set(column.categories) & set(self.missing):
+                raise ValueError(f"column {name}: a category is also a table-wide missing spelling")
+        numeric = {name for name in released if self.columns[name].type in ("integer", "number", "date", "datetime")}
+        for rule in self.rules:
+            unknown = rule.columns - numeric
+            if unknown:
+                raise ValueError(f"rule uses columns that are not released numbers or dates: {sorted(unknown)}")
+        return self
+
+    @property
+    def released(self) -> tuple[str, ...]:
+        """Names of the columns that leave, in file order."""
+        return tuple(name for name, column in self.columns.items() if column.is_released)
+
+    @property
+    def quasi_identifiers(self) -> tuple[str, ...]:
+        return tuple(name for name in self.released if self.columns[name].role == "quasi_identifier")
+
+    @property
+    def sensitive(self) -> tuple[str, ...]:
+        return tuple(name for name in self.released if self.columns[name].role == "sensitive")
+
+    @property
+    def drafted(self) -> tuple[str, ...]:
+        """Columns that still carry facts read off the data (I-3)."""
+        return tuple(name for name, column in self.columns.items() if column.from_data)

@@ -1,0 +1,104 @@
+"""The policy: what a custodian allows. Strict, frozen, unknown keys refused (DESIGN 3)."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
+MeasureName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+Line = Annotated[str, StringConstraints(min_length=1, max_length=500)]
+
+
+class Strict(BaseModel):
+    """Base of every model that reads a custodian's file: nothing coerced, nothing unknown, nothing mutable."""
+
+    model_config = ConfigDict(
+        strict=True, frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True, validate_default=True
+    )
+
+
+class Limit(Strict):
+    """Bounds on one measure, in the measure's own unit, and where the number comes from."""
+
+    min: float | None = None
+    max: float | None = None
+    source: Line = "house"
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        if self.min is None and self.max is None:
+            raise ValueError("a limit needs min, max or both")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError("min is above max: nothing could meet this limit")
+        return self
+
+
+class Attacker(Strict):
+    """What an intruder is assumed to know when equivalence classes are formed."""
+
+    class_size: Annotated[int, Field(ge=2, le=1000)] = 11
+    known_columns: Annotated[int, Field(ge=1, le=5)] = 3
+    source: Line = "house"
+
+
+class DifferentialPrivacy(Strict):
+    """A demand for a DP claim: a release without a claim within these bounds is denied.
+
+    Epsilon and delta of (epsilon, delta)-DP (Dwork and Roth 2014, definition 2.4).
+    """
+
+    epsilon: Annotated[float, Field(gt=0)]
+    delta: Annotated[float, Field(gt=0, lt=1)]
+    unit: Literal["patient"] = "patient"
+    neighbours: Literal["add_or_remove_one"] = "add_or_remove_one"
+    source: Line = "house"
+
+
+class Attempts(Strict):
+    """How often one dataset may be put to one policy before it stays refused."""
+
+    max: Annotated[int, Field(ge=1, le=100)] = 3
+    source: Line = "house"
+
+
+class Policy(Strict):
+    """One custodian's conditions for one kind of release.
+
+    ``disclosure`` says what the public record tells the requester: ``verdict`` is allowed or denied and nothing
+    else; ``findings`` adds which limits were met. Exact values never leave the custodian (I-7).
+    """
+
+    version: Literal[1]
+    id: Identifier
+    purpose: Line
+    context: Literal["internal", "controlled", "public"]
+    cites: tuple[Line, ...] = ()
+    disclosure: Literal["verdict", "findings"] = "findings"
+    expires: date | None = None
+    minimum_people: Annotated[int, Field(ge=20)] = 100
+    confidence: Annotated[float, Field(ge=0.5, lt=1)] = 0.95
+    attacker: Attacker = Attacker()
+    attempts: Attempts = Attempts()
+    differential_privacy: DifferentialPrivacy | None = None
+    limits: dict[MeasureName, Limit]
+
+    @model_validator(mode="after")
+    def _something_to_hold_against(self) -> Self:
+        if not self.limits:
+            raise ValueError("a policy needs at least one limit")
+        reserved = {"dp_epsilon", "dp_delta"} & self.limits.keys()
+        if reserved:
+            raise ValueError("limits on dp_epsilon and dp_delta belong in [differential_privacy]")
+        return self
+
+    def demands(self) -> dict[str, Limit]:
+        """Every measure this policy holds a release against, the DP demand included."""
+        wanted = dict(self.limits)
+        if self.differential_privacy is not None:
+            claim = self.differential_privacy
+            wanted["dp_epsilon"] = Limit(max=claim.epsilon, source=claim.source)
+            wanted["dp_delta"] = Limit(max=claim.delta, source=claim.source)
+        return wanted
