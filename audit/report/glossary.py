@@ -1,0 +1,240 @@
+"""What does each measure mean, in plain words, and which way is safe?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Direction = Literal[
+    "lower is safer",
+    "higher is safer",
+    "nearer 0.5 is better",
+    "lower is closer",
+    "higher is closer",
+    "higher is more useful",
+    "lower is better",
+]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One measure for a reader who is no statistician; ``low`` and ``high`` bound what the number can be."""
+
+    title: str
+    plain: str
+    direction: Direction | None
+    low: float | None = None
+    high: float | None = None
+    count: bool = False
+
+
+def entry(name: str) -> Entry:
+    """The entry of a measure; one that is not listed is shown under its own name, without a direction."""
+    found = GLOSSARY.get(name)
+    if found is not None:
+        return found
+    return Entry(name.replace("_", " "), "This measure has no explanation here; see its method.", None)
+
+
+def _share(title: str, plain: str, direction: Direction) -> Entry:
+    return Entry(title, plain, direction, 0.0, 1.0)
+
+
+def _excess(title: str, plain: str) -> Entry:
+    return Entry(title, plain, "lower is safer", -1.0, 1.0)
+
+
+def _fidelity() -> dict[str, Entry]:
+    words = {
+        "ks": (
+            "Kolmogorov-Smirnov distance",
+            "The largest gap between two cumulative distributions, averaged over number and date columns",
+        ),
+        "wasserstein": (
+            "Wasserstein distance",
+            (
+                "How far values must be moved to turn one distribution into the other, as a share of the real range, "
+                "averaged over number and date columns"
+            ),
+        ),
+        "total_variation": (
+            "total variation",
+            (
+                "The share of rows that would have to change category for the tables to agree, averaged over category "
+                "columns"
+            ),
+        ),
+        "pair_trend": (
+            "pair trend agreement",
+            "How well the joint behaviour of two columns agrees, 1 being equal, averaged over all pairs of columns",
+        ),
+        "correlation_difference": (
+            "correlation difference",
+            "How much the correlation of two columns differs, averaged over all pairs of number columns",
+        ),
+    }
+    against = {
+        "{}_train": ("synthetic against train", "between synthetic rows and the rows the synthesizer saw."),
+        "{}_holdout": ("synthetic against holdout", "between synthetic rows and real rows the synthesizer never saw."),
+        "floor_{}": (
+            "real against real",
+            (
+                "between train and holdout: what chance alone does to two real samples, and the best a synthetic table "
+                "can honestly reach."
+            ),
+        ),
+    }
+    found = {}
+    for measure, (title, plain) in words.items():
+        high = None if measure == "wasserstein" else 2.0 if measure == "correlation_difference" else 1.0
+        for pattern, (suffix, ending) in against.items():
+            heading = f"{title[0].upper()}{title[1:]}, {suffix}"
+            direction: Direction = "higher is closer" if measure == "pair_trend" else "lower is closer"
+            found[pattern.format(measure)] = Entry(heading, f"{plain}, {ending}", direction, 0.0, high)
+    return found
+
+
+def _utility() -> dict[str, Entry]:
+    scores = {
+        "accuracy": ("accuracy", "the share of holdout rows classified rightly"),
+        "macro_f1": ("macro F1", "precision and recall, every class counting the same"),
+        "g_mean": ("geometric mean of recalls", "which falls to 0 if any one class is never found"),
+        "auc": ("area under the ROC curve", "how well classes are ranked; 0.5 is guessing"),
+    }
+    sources = {
+        "tstr": (
+            "Trained on synthetic",
+            "Models learn the target from synthetic rows and are tested on real holdout rows",
+        ),
+        "trtr": (
+            "Trained on real",
+            "The same models learn from the real train rows: what the synthetic table is compared with",
+        ),
+    }
+    return {
+        f"{source}_{score}": _share(f"{heading}: {title}", f"{plain}; {meaning}.", "higher is more useful")
+        for source, (heading, plain) in sources.items()
+        for score, (title, meaning) in scores.items()
+    }
+
+
+GLOSSARY: dict[str, Entry] = {
+    "nnaa_privacy_loss": Entry(
+        "NNAA privacy loss",
+        "How much closer synthetic rows lie to the people the synthesizer learned from than to people it never saw; "
+        "0 means no closer, 1 means it copied them.",
+        "lower is safer",
+        -1.0,
+        1.0,
+    ),
+    "nnaa_train": _share(
+        "NNAA on train",
+        "How well a nearest-neighbour test tells synthetic rows from the people the synthesizer learned from: 0.5 "
+        "means it cannot, towards 0 means copies, towards 1 means the table is unlike them.",
+        "nearer 0.5 is better",
+    ),
+    "nnaa_holdout": _share(
+        "NNAA on holdout",
+        "The same test against real people the synthesizer never saw: the value to compare the one on train with.",
+        "nearer 0.5 is better",
+    ),
+    "dcr_share": _share(
+        "Share of rows closer to train",
+        "The share of synthetic rows whose closest real row is one the synthesizer learned from, beside an equally "
+        "large sample it never saw; above 0.5 it leans on the people it saw.",
+        "nearer 0.5 is better",
+    ),
+    "exact_copy_excess": _excess(
+        "Exact copies beyond chance",
+        "The share of synthetic rows equal to a train row in every column, minus the share equal to a holdout row.",
+    ),
+    "near_copy_excess": _excess(
+        "Near copies beyond chance",
+        "The share of synthetic rows closer to a train row than real strangers usually are to each other, minus the "
+        "same for holdout rows.",
+    ),
+    "rare_copies": Entry(
+        "Copies of rare people",
+        "How many synthetic rows repeat a train person who has no close peers, beyond what happens for holdout people.",
+        "lower is safer",
+        None,
+        None,
+        True,
+    ),
+    "membership_auc": _share(
+        "Membership attack",
+        "How well an attacker who holds the synthetic table tells who was in the training data; 0.5 is guessing, 1 is "
+        "certain.",
+        "lower is safer",
+    ),
+    "k_anonymity": Entry(
+        "Smallest group in the released table",
+        "The fewest released rows that share one combination of the columns an intruder may know (k-anonymity). The "
+        "rows are synthetic, so this says little about real people by itself.",
+        "higher is safer",
+        0.0,
+        None,
+        True,
+    ),
+    "k_map": Entry(
+        "Smallest real group pointed at",
+        "The fewest real people who share a combination that also appears in the released table (k-map).",
+        "higher is safer",
+        0.0,
+        None,
+        True,
+    ),
+    "k_map_excess": _excess(
+        "Rows pointing at small real groups",
+        "The share of released rows that point at a small group of train people, minus the same share for holdout "
+        "people, whom the synthesizer cannot know.",
+    ),
+    "identity_disclosure_risk": _share(
+        "Identity disclosure risk",
+        "The average chance that a train person is matched to a released row and picked out among those who look alike "
+        "(El Emam, Mosquera and Bass 2020).",
+        "lower is safer",
+    ),
+    "l_diversity": Entry(
+        "Fewest sensitive values in a group",
+        "The smallest number of different sensitive values in any released group that looks alike (l-diversity); 1 "
+        "means that a group tells the value.",
+        "higher is safer",
+        0.0,
+        None,
+        True,
+    ),
+    "homogeneity_excess": _excess(
+        "Sensitive values given away",
+        "The share of train people whose sensitive value is rightly told by a released group that holds only one "
+        "value, minus the same share of holdout people.",
+    ),
+    **_fidelity(),
+    **_utility(),
+    "utility_gap": Entry(
+        "Utility lost",
+        "How much area under the ROC curve is lost when models learn from synthetic instead of real rows; 0 means "
+        "nothing is lost.",
+        "lower is better",
+        -1.0,
+        1.0,
+    ),
+    "dp_epsilon": Entry(
+        "Differential privacy: epsilon",
+        "How much one patient can at most change what is released; smaller protects more. A release without a claim "
+        "has no such number.",
+        "lower is safer",
+        0.0,
+        None,
+    ),
+    "dp_delta": Entry(
+        "Differential privacy: delta",
+        "The probability left over in which the bound epsilon may not hold.",
+        "lower is safer",
+        0.0,
+        1.0,
+    ),
+}
+
+FIDELITY: tuple[str, ...] = ("ks", "wasserstein", "total_variation", "pair_trend", "correlation_difference")
+UTILITY: tuple[str, ...] = ("accuracy", "macro_f1", "g_mean", "auc")
