@@ -2,6 +2,7 @@
 
 from policies.decide import Decision, Finding, decide
 from policies.dictionary import Column, Dictionary
+from policies.dump import dictionary_to_toml, released_part
 from policies.errors import DictionaryError, PolicyError
 from policies.load import (
     load_dictionary,
@@ -28,6 +29,7 @@ __all__ = [
     "PolicyError",
     "RowRule",
     "decide",
+    "dictionary_to_toml",
     "load_dictionary",
     "load_pack",
     "load_policy",
@@ -35,4 +37,5 @@ __all__ = [
     "parse_dictionary",
     "parse_policy",
     "read_pack",
+    "released_part",
 ]

@@ -71,29 +71,36 @@ def decide(policy: Policy, measured: Iterable[Measurement]) -> Decision:
     """Hold a release against its policy; what was not measured counts as not met.
 
     A limit is met only by a ``measured`` number whose *unfavourable* end of the interval lies within the bounds
-    (I-6). Two measurements of one name contradict each other and count as failed. Measurements that no limit names
-    are ignored, so losing one can never turn a denial into an allowance (I-4).
+    (I-6), at no less than the policy's confidence. Two measurements of one name contradict each other and count as
+    failed. Measurements that no limit names are ignored, so losing a name can never turn a denial into an allowance
+    (I-4).
     """
     by_name: dict[str, list[Measurement]] = {}
     for measurement in measured:
         by_name.setdefault(measurement.name, []).append(measurement)
     return Decision(
-        policy.id, tuple(_finding(name, limit, by_name.get(name, [])) for name, limit in policy.demands().items())
+        policy.id,
+        tuple(
+            _finding(name, limit, by_name.get(name, []), policy.confidence) for name, limit in policy.demands().items()
+        ),
     )
 
 
-def _finding(name: str, limit: Limit, found: list[Measurement]) -> Finding:
+def _finding(name: str, limit: Limit, found: list[Measurement], confidence: float) -> Finding:
     if not found:
         return Finding(name, limit, math.nan, math.nan, math.nan, "missing", False, "not measured")
     if len(found) > 1:
         return Finding(name, limit, math.nan, math.nan, math.nan, "failed", False, "measured more than once")
     m = found[0]
+    if m.status == "measured" and m.confidence < confidence:
+        reason = f"its interval has confidence {m.confidence:g}, the policy asks for {confidence:g}"
+        return Finding(name, limit, m.value, m.lower, m.upper, "inconclusive", False, reason)
     met = m.status == "measured" and _interval_within(limit, m)
     return Finding(name, limit, m.value, m.lower, m.upper, m.status, met, m.reason)
 
 
 def _interval_within(limit: Limit, m: Measurement) -> bool:
-    """The whole interval inside the bounds; an interval that is not finite or does not hold its value is no evidence."""
+    """The whole interval inside the bounds; one that is not finite or does not hold its value is no evidence."""
     if not (math.isfinite(m.value) and math.isfinite(m.lower) and math.isfinite(m.upper)):
         return False
     if not m.lower <= m.value <= m.upper:

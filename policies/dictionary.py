@@ -10,9 +10,7 @@ from pydantic import Field, StringConstraints, model_validator
 from policies.model import Identifier, Line, Strict
 from policies.rules import RowRule
 
-ColumnType = Literal[
-    "integer", "number", "boolean", "category", "ordinal", "date", "datetime", "identifier", "text"
-]
+ColumnType = Literal["integer", "number", "boolean", "category", "ordinal", "date", "datetime", "identifier", "text"]
 Role = Literal["identifier", "quasi_identifier", "sensitive", "ordinary"]
 Fact = Literal["minimum", "maximum", "categories", "nullable", "decimals", "type", "missing"]
 ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -130,6 +128,13 @@ class Dictionary(Strict):
             unknown = rule.columns - numeric
             if unknown:
                 raise ValueError(f"rule uses columns that are not released numbers or dates: {sorted(unknown)}")
+            for left, _, right in rule.clauses:
+                kinds = {
+                    self.columns[side].type in ("date", "datetime") if side in numeric else False
+                    for side in (left, right)
+                }
+                if len(kinds) > 1:
+                    raise ValueError("rule compares a date with a number; compare dates with dates")
         return self
 
     @property

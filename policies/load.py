@@ -86,20 +86,25 @@ def _read(path: Path, error: type[ValueError]) -> bytes:
 
 def _parse(content: bytes, model: type[Model], error: type[ValueError], name: str) -> Model:
     try:
-        document = tomllib.loads(content.decode("utf-8-sig"))
+        document = _tuples(tomllib.loads(content.decode("utf-8-sig")))
     except UnicodeDecodeError:
         raise error(f"{name}: is not UTF-8 text; save it as UTF-8") from None
     except tomllib.TOMLDecodeError as cause:
         raise error(f"{name}: is not TOML: {cause}") from None
+    except (ValueError, RecursionError):  # an endless number, or brackets nested without end
+        raise error(f"{name}: is not TOML a person would write; remove giant numbers and deep nesting") from None
     try:
-        return model.model_validate(_tuples(document))
+        return model.model_validate(document)
     except ValidationError as cause:
-        raise error(f"{name}: " + "; ".join(_problem(dict(item)) for item in cause.errors(include_input=False))) from None
+        problems = dict.fromkeys(_problem(dict(item)) for item in cause.errors(include_input=False, include_url=False))
+        raise error(f"{name}: {'; '.join(problems)}") from None
 
 
 def _problem(item: dict[str, Any]) -> str:
-    # union branches and the validator's own wrapper words say nothing to a custodian
-    where = ".".join(str(part) for part in item["loc"] if part not in ("float", "date", "datetime")) or "whole file"
+    parts = [str(part) for part in item["loc"]]
+    if parts[-2:-1] in (["minimum"], ["maximum"]) and item["type"] != "extra_forbidden":
+        parts.pop()  # the union's branch says nothing to a custodian; elsewhere such a word is a column's name
+    where = ".".join(parts) or "whole file"
     message = str(item["msg"]).removeprefix("Value error, ")
     if item["type"] == "extra_forbidden":
         message = "unknown key; remove it or correct its spelling"

@@ -68,7 +68,8 @@ class Policy(Strict):
     """One custodian's conditions for one kind of release.
 
     ``disclosure`` says what the public record tells the requester: ``verdict`` is allowed or denied and nothing
-    else; ``findings`` adds which limits were met. Exact values never leave the custodian (I-7).
+    else; ``findings`` adds which limits were met. Exact values never leave the custodian (I-7). ``expires`` ends the
+    policy itself; ``valid_days`` is how long a release under it may be relied on before it must be looked at again.
     """
 
     version: Literal[1]
@@ -78,6 +79,7 @@ class Policy(Strict):
     cites: tuple[Line, ...] = ()
     disclosure: Literal["verdict", "findings"] = "findings"
     expires: date | None = None
+    valid_days: Annotated[int, Field(ge=1, le=3660)] | None = None
     minimum_people: Annotated[int, Field(ge=20)] = 100
     confidence: Annotated[float, Field(ge=0.5, lt=1)] = 0.95
     attacker: Attacker = Attacker()

@@ -13,7 +13,9 @@ from pydantic import StringConstraints, model_validator
 from policies.model import Strict
 
 Comparison = Literal["<=", ">=", "==", "!=", "<", ">"]
-_COMPARISONS = ("<=", ">=", "==", "!=", "<", ">")
+_UFUNCS = {
+    "<=": np.less_equal, ">=": np.greater_equal, "==": np.equal, "!=": np.not_equal, "<": np.less, ">": np.greater,
+}  # fmt: skip
 _CLAUSE = re.compile(r"^\s*(?P<left>[^<>=!]+?)\s*(?P<op><=|>=|==|!=|<|>)\s*(?P<right>[^<>=!]+?)\s*$")
 _NUMBER = re.compile(r"^[+-]?\d+(\.\d+)?$")
 
@@ -41,7 +43,7 @@ class RowRule(Strict):
             match = _CLAUSE.match(part)
             if match is None:
                 raise ValueError("a rule is 'column < column' or 'column >= number', joined by 'and'")
-            parsed.append((match["left"], cast(Comparison, match["op"]), match["right"]))
+            parsed.append((match["left"], cast("Comparison", match["op"]), match["right"]))
         return tuple(parsed)
 
     @property
@@ -72,14 +74,4 @@ def _side(table: pd.DataFrame, side: str) -> NDArray[np.float64]:
 
 
 def _compare(a: NDArray[np.float64], comparison: Comparison, b: NDArray[np.float64]) -> NDArray[np.bool_]:
-    if comparison == "<":
-        return a < b
-    if comparison == "<=":
-        return a <= b
-    if comparison == ">":
-        return a > b
-    if comparison == ">=":
-        return a >= b
-    if comparison == "==":
-        return a == b
-    return a != b
+    return np.asarray(_UFUNCS[comparison](a, b), dtype=np.bool_)

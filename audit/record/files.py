@@ -9,8 +9,6 @@ import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from audit.record.errors import RecordError
-
 # Windows has neither links to follow by accident nor text mode off by default
 _READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _CAREFUL = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
@@ -18,7 +16,7 @@ _WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | ge
 
 
 @contextlib.contextmanager
-def open_regular(path: Path, error: type[RecordError]) -> Iterator[int]:
+def open_regular(path: Path, error: type[ValueError]) -> Iterator[int]:
     """A read-only descriptor of a regular file; links, devices, pipes and folders are refused with ``error``."""
     try:
         if path.is_symlink():  # where the platform has no O_NOFOLLOW
@@ -36,7 +34,7 @@ def open_regular(path: Path, error: type[RecordError]) -> Iterator[int]:
         os.close(descriptor)
 
 
-def chunks(descriptor: int, path: Path, *, maximum: int, error: type[RecordError]) -> Iterator[bytes]:
+def chunks(descriptor: int, path: Path, *, maximum: int, error: type[ValueError]) -> Iterator[bytes]:
     """The content behind ``descriptor`` in pieces of at most 1 MiB; more than ``maximum`` bytes is refused."""
     seen = 0
     while True:
@@ -52,19 +50,19 @@ def chunks(descriptor: int, path: Path, *, maximum: int, error: type[RecordError
         yield chunk
 
 
-def read(path: Path, *, maximum: int, error: type[RecordError]) -> bytes:
+def read(path: Path, *, maximum: int, error: type[ValueError]) -> bytes:
     """All bytes of a small regular file."""
     with open_regular(path, error) as descriptor:
         return b"".join(chunks(descriptor, path, maximum=maximum, error=error))
 
 
-def create(path: Path, content: bytes, *, mode: int, error: type[RecordError]) -> None:
+def create(path: Path, content: bytes, *, mode: int, error: type[ValueError]) -> None:
     """Write a file that does not exist yet: it appears whole, on disk, or not at all; an existing name is kept."""
     # a link, unlike a rename, never replaces what another process put there meanwhile
     _write_aside(path, content, mode, os.link, error)
 
 
-def replace(path: Path, content: bytes, *, mode: int, error: type[RecordError]) -> None:
+def replace(path: Path, content: bytes, *, mode: int, error: type[ValueError]) -> None:
     """Write a file in place of the old one: a reader, or a crash, sees the old bytes or the new, never a mixture."""
     _write_aside(path, content, mode, os.replace, error)
 
@@ -89,7 +87,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def _write_aside(
-    path: Path, content: bytes, mode: int, publish: Callable[[Path, Path], None], error: type[RecordError]
+    path: Path, content: bytes, mode: int, publish: Callable[[Path, Path], None], error: type[ValueError]
 ) -> None:
     aside = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:

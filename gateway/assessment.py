@@ -1,0 +1,63 @@
+"""Measure a candidate file against real patients and hold it against a policy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from audit.run import AuditResult, run_audit
+from audit.tables import AuditTables
+from gateway.intake import TypedTable
+from gateway.progress import Progress
+from policies import Decision, Dictionary, Measurement, Policy, decide
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What was measured on one candidate, and what the policy says of it."""
+
+    tables: AuditTables
+    result: AuditResult
+    measurements: tuple[Measurement, ...]
+    decision: Decision
+
+
+def assess(
+    released: pd.DataFrame,
+    train: TypedTable,
+    holdout: TypedTable,
+    dictionary: Dictionary,
+    policy: Policy,
+    rng: np.random.Generator,
+    progress: Progress,
+) -> Assessment:
+    """Run every measure on ``released``, a typed frame parsed from the candidate's own bytes (I-1), and decide.
+
+    Parameters
+    ----------
+    train, holdout
+        Real rows the generator has seen, and real rows it has not. No person is in both.
+
+    Every interval is at the policy's confidence split over the attempts it allows (Bonferroni), so that trying again
+    does not make a pass by luck more likely than the policy says.
+    """
+    tables = AuditTables(
+        dictionary=dictionary,
+        train=train.frame,
+        holdout=holdout.frame,
+        released=released,
+        train_people=train.people,
+        holdout_people=holdout.people,
+        attacker_class_size=policy.attacker.class_size,
+        attacker_known_columns=policy.attacker.known_columns,
+        confidence=1 - (1 - policy.confidence) / policy.attempts.max,
+    )
+    result = run_audit(tables, rng, progress=progress.stage("auditing"))
+    real_rows = len(train.frame) + len(holdout.frame)
+    ratio = Measurement.exact(
+        "rows_per_real_row", len(released) / real_rows, n=len(released), method="released rows over rows of the table"
+    )
+    measurements = (*result.measurements, ratio)
+    return Assessment(tables, result, measurements, decide(policy, measurements))

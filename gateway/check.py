@@ -1,0 +1,97 @@
+"""Gate any file, made by any tool, without synthesis: nothing is released, recorded or charged."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from audit.report import render_evidence_report
+from audit.report.inputs import Distances, EvidenceInputs
+from gateway.assessment import Assessment, assess
+from gateway.bundle import check_output
+from gateway.files import write_private
+from gateway.intake import TypedTable, read_table, split_people, type_table
+from gateway.progress import Progress
+from gateway.statements import read_dictionary, read_policy
+from policies import Decision, Dictionary, Measurement, Policy, decide
+
+# what can be counted without real people the tool has never seen: it treats all real rows alike
+WITHOUT_HOLDOUT = frozenset({"k_anonymity", "k_map", "l_diversity", "rows_per_real_row"})
+NO_HOLDOUT = (
+    "needs real people that the tool has never seen: keep some back before the tool runs and give them as --holdout"
+)
+
+
+def check_file(
+    synthetic: Path,
+    real: Path,
+    holdout: Path | None,
+    dictionary_file: Path,
+    policy_name: str,
+    report: Path | None,
+    *,
+    seed: np.random.SeedSequence,
+    progress: Progress,
+) -> Decision:
+    """Hold a file against a policy.
+
+    Without a holdout every measure that compares people the tool has seen with people it has not is inconclusive, and
+    a limit on it is not met: half of ``real`` would be no holdout, since the tool has learned from it.
+
+    Raises
+    ------
+    PolicyError, DictionaryError, IntakeError, GatewayError
+        The caller can mend something.
+    """
+    if report is not None:
+        check_output(report)
+    _, policy = read_policy(policy_name)
+    _, dictionary = read_dictionary(dictionary_file)
+    progress.stage("reading the tables")
+    released = type_table(read_table(synthetic), dictionary, released=True)
+    seen = type_table(read_table(real), dictionary, minimum_people=policy.minimum_people)
+    split_rng, audit_rng = (np.random.default_rng(child) for child in seed.spawn(2))
+    if holdout is None:
+        first, second = split_people(seen.people, split_rng)
+        parts = seen.take(first), seen.take(second)
+    else:
+        unseen = type_table(read_table(holdout), dictionary)
+        # codes of two files name different people
+        parts = seen, replace(unseen, people=unseen.people + seen.people_count)
+    assessment = assess(released.frame, *parts, dictionary, policy, audit_rng, progress)
+    if holdout is None:
+        assessment = _without_comparisons(assessment, policy)
+    if report is not None:
+        write_private(report, _page(assessment, dictionary, policy, parts[0], compared=holdout is not None).encode())
+    return assessment.decision
+
+
+def _without_comparisons(assessment: Assessment, policy: Policy) -> Assessment:
+    measurements = tuple(
+        m if m.name in WITHOUT_HOLDOUT else Measurement.void(m.name, status="inconclusive", reason=NO_HOLDOUT)
+        for m in assessment.measurements
+    )
+    return replace(assessment, measurements=measurements, decision=decide(policy, measurements))
+
+
+def _page(assessment: Assessment, dictionary: Dictionary, policy: Policy, seen: TypedTable, *, compared: bool) -> str:
+    tables = assessment.tables
+    return render_evidence_report(
+        EvidenceInputs(
+            decision=assessment.decision,
+            measurements=assessment.measurements,
+            dictionary=dictionary,
+            train=seen.frame,
+            released=tables.released,
+            train_people=seen.people,
+            distances=Distances(*near) if compared and (near := assessment.result.distances) else None,
+            facts={
+                "Dataset": dictionary.name,
+                "Policy": policy.id,
+                "Record": "none; a file was checked, not released",
+            },
+            seconds=assessment.result.seconds,
+        )
+    )

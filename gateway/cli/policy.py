@@ -1,0 +1,84 @@
+"""``gateway policy``: the policies that ship, one in full, and whether a file can be used."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import click
+
+from audit.measures import MEASURE_NAMES
+from gateway.cli.shared import failing_cleanly, json_option, print_json
+from gateway.statements import read_policy
+from policies import Policy, load_pack, pack_names
+
+
+@click.group()
+def policy() -> None:
+    """List, show and check policies.
+
+    \b
+    Example:
+        gateway policy list
+    """
+
+
+@policy.command("list")
+@json_option
+@failing_cleanly
+def list_packs(as_json: bool) -> None:
+    """List the policies that ship with Sluice.
+
+    \b
+    Example:
+        gateway policy list --json
+    """
+    packs = [load_pack(name) for name in pack_names()]
+    if as_json:
+        print_json([{"id": pack.id, "context": pack.context, "purpose": pack.purpose} for pack in packs])
+        return
+    for pack in packs:
+        click.echo(f"{pack.id:20} {pack.context:11} {pack.purpose}")
+
+
+@policy.command()
+@click.argument("policy_name", metavar="POLICY")
+@json_option
+@failing_cleanly
+def show(policy_name: str, as_json: bool) -> None:
+    """Show POLICY, a shipped policy's name or a file.
+
+    \b
+    Example:
+        gateway policy show small-cohort
+    """
+    content, model = read_policy(policy_name)
+    if as_json:
+        print_json({"sha256": hashlib.sha256(content).hexdigest(), "policy": model.model_dump(mode="json")})
+    else:
+        click.echo(content.decode("utf-8-sig"), nl=False)
+        click.echo(f"# sha256 {hashlib.sha256(content).hexdigest()}")
+
+
+@policy.command()
+@click.argument("policy_file", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
+@json_option
+@failing_cleanly
+def check(policy_file: Path, as_json: bool) -> None:
+    """Check that FILE is a usable policy and names only measures that exist.
+
+    \b
+    Example:
+        gateway policy check policies/research-extract.toml
+    """
+    _, model = read_policy(str(policy_file))
+    if as_json:
+        print_json({"usable": True, "id": model.id, "limits": len(model.demands())})
+    else:
+        click.echo(f"{policy_file.name}: usable; {describe(model)}")
+
+
+def describe(model: Policy) -> str:
+    """One line about a policy."""
+    dp = "; demands a differential privacy claim" if model.differential_privacy else ""
+    return f"{model.id}, {model.context}, {len(model.limits)} limits of {len(MEASURE_NAMES)} measures{dp}"

@@ -1,0 +1,163 @@
+"""Which dictionary could this table have? A TOML draft for the custodian to correct and confirm."""
+
+from __future__ import annotations
+
+import re
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.intake import names
+from gateway.intake.cells import moments
+from gateway.intake.errors import refuse
+from gateway.intake.guess import Proposal, propose
+from gateway.intake.raw import Cells, RawTable
+from gateway.intake.traps import column_traps, gaps_that_follow, one_to_one, repeated_rows
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
+_ESCAPES = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r"}
+_WIDTH = 118
+_TOLD = 10
+_ORDER = ("type", "minimum", "maximum", "decimals", "categories", "role", "nullable", "missing", "from_data")
+
+
+def draft_dictionary(raw: RawTable, name: str) -> str:
+    """The TOML text of a proposed dictionary; it loads, and it types the table it was drafted from.
+
+    Every fact read off the data stands under ``from_data`` of its column, where DP mode refuses it until the
+    custodian has confirmed it as public knowledge (I-3). Reasons and traps are comments. Rare categories are listed,
+    so that the journey goes on, and counted in a comment: whether one may be published is the custodian's to say.
+
+    Raises
+    ------
+    IntakeError
+        No column could be proposed for release.
+    """
+    proposals = {column: propose(column, cells) for column, cells in raw.columns.items()}
+    released = [column for column, proposal in proposals.items() if proposal.type not in ("identifier", "text")]
+    if not released:
+        raise refuse("no column could be proposed for release", "write the dictionary by hand")
+    patient = _patient(raw, proposals)
+    people = np.arange(raw.row_count) if patient is None else raw.columns[patient].codes.astype(np.int64)
+    lines = _head(raw, name, proposals, released, patient)
+    for column, proposal in proposals.items():
+        lines += ["", f"[columns.{_key(column)}]"]
+        traps = column_traps(raw.columns[column], proposal, people)
+        lines += [f"# {_plain(reason)}" for reason in proposal.reasons + traps]
+        facts = {**proposal.facts, "from_data": tuple(proposal.from_data)}
+        lines += [f"{fact} = {_value(fact, facts[fact])}" for fact in _ORDER if fact in facts]
+    lines += _rules(raw, proposals)
+    return "\n".join(lines) + "\n"
+
+
+def _head(
+    raw: RawTable, name: str, proposals: dict[str, Proposal], released: list[str], patient: str | None
+) -> list[str]:
+    lines = [
+        f"# Drafted from a table of {raw.row_count} rows and {len(raw.columns)} columns. What from_data names was",
+        "# read off that table. Correct it to what is publicly true of any such table, then delete its from_data mark.",
+        "# The counts in these comments come from the data: delete the comments before this file leaves you.",
+    ]
+    if repeats := repeated_rows({column: raw.columns[column] for column in released}):
+        lines.append(
+            f"# TRAP {repeats} rows repeat an earlier row in every released column: real twins, or an export slip?"
+        )
+    columns = {column: raw.columns[column] for column in released}
+    lines += [f"# TRAP {_text(a)} and {_text(b)} determine each other: drop one" for a, b in one_to_one(columns)]
+    gaps = {column: _gaps(cells, proposals[column]) for column, cells in columns.items()}
+    pairs = gaps_that_follow(columns, {column: gap for column, gap in gaps.items() if gap.any()})
+    lines += [f"# TRAP whether {_text(a)} is missing follows {_text(b)}: not at random" for a, b in pairs[:_TOLD]]
+    lines += ["version = 1", f"name = {_text(_slug(name))}"]
+    outcomes = [c for c in released if proposals[c].type in ("boolean", "category", "ordinal") and names.is_outcome(c)]
+    if not outcomes and proposals[released[-1]].type in ("boolean", "category", "ordinal"):
+        outcomes = released[-1:]  # outcomes often stand last
+    candidates = f", perhaps {', '.join(map(_text, outcomes))}" if outcomes else ""
+    lines.append(f"# target = ...   the outcome whose class balance is kept, if there is one{candidates}")
+    if patient is None:
+        lines.append("# patient = ...  the column that names the person; without it one row is one person")
+    else:
+        most = int(raw.columns[patient].counts.max())
+        lines.append(f"patient = {_text(patient)}")
+        lines.append(f"# max_rows_per_patient = {most}   the most one patient has here. DP mode needs a bound that was")
+        lines.append("#                             not read off the data; its noise grows with it")
+    lines.append('missing = [""]')
+    return lines
+
+
+def _patient(raw: RawTable, proposals: dict[str, Proposal]) -> str | None:
+    for column, proposal in proposals.items():
+        if proposal.type == "identifier" and names.is_person_key(column):
+            if "nullable" not in proposal.facts:
+                return column
+            proposal.reasons.append("TRAP not taken as the patient column, because some cells are missing")
+    for column, proposal in proposals.items():
+        cells = raw.columns[column]
+        if proposal.type == "identifier" and "nullable" not in proposal.facts and cells.counts.max() > 1:
+            proposal.reasons.append("repeats: if it names the person, set patient to it")
+    return None
+
+
+def _rules(raw: RawTable, proposals: dict[str, Proposal]) -> list[str]:
+    lines: list[str] = []
+    for kind in ("date", "datetime"):
+        dates = [column for column, proposal in proposals.items() if proposal.type == kind]
+        typed = {
+            column: raw.columns[column].spread(
+                moments(raw.columns[column].spellings, with_time=kind == "datetime"), np.datetime64("NaT")
+            )
+            for column in dates[:20]
+        }
+        for a, b in combinations(typed, 2):
+            for first, last in ((a, b), (b, a)):
+                known = ~(np.isnat(typed[first]) | np.isnat(typed[last]))
+                if (
+                    known.any()
+                    and (typed[first] <= typed[last])[known].all()
+                    and (typed[first] != typed[last])[known].any()
+                ):
+                    lines += [f"# held in every row: {_text(first + ' <= ' + last)}; make it a rule if it must hold:"]
+                    lines += ["# [[rules]]", f"# check = {_text(first + ' <= ' + last)}"]
+    return ["", *lines] if lines else []
+
+
+def _gaps(cells: Cells, proposal: Proposal) -> NDArray[np.bool_]:
+    return cells.spread(np.array([text in proposal.missing for text in cells.spellings], dtype=np.bool_), True)
+
+
+def _slug(name: str) -> str:
+    slug = re.sub(r"[^a-z0-9_.-]+", "-", name.lower()).strip("-_.")[:64]
+    return slug or "table"
+
+
+def _value(fact: str, value: str | tuple[str, ...] | bool) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple):
+        items = [_text(item) for item in value]
+        line = f"[{', '.join(items)}]"
+        return (
+            line if len(line) + len(fact) + 3 <= _WIDTH else "[\n" + "".join(f"    {item},\n" for item in items) + "]"
+        )
+    return value if fact in ("minimum", "maximum", "decimals") else _text(value)
+
+
+def _key(name: str) -> str:
+    return name if _BARE.fullmatch(name) else _text(name)
+
+
+def _text(text: str) -> str:
+    """A TOML basic string; also what makes a name safe within a comment, which one line end would leave."""
+    return f'"{_plain(text, quote=True)}"'
+
+
+def _plain(text: str, *, quote: bool = False) -> str:
+    escaped = []
+    for c in text:
+        if c in _ESCAPES and (quote or c not in '"\\'):
+            escaped.append(_ESCAPES[c])
+        elif ord(c) < 0x20 or ord(c) == 0x7F:
+            escaped.append(f"\\u{ord(c):04X}")
+        else:
+            escaped.append(c)
+    return "".join(escaped)

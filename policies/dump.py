@@ -1,0 +1,63 @@
+"""A dictionary as the TOML text it would be loaded from."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from typing import Any
+
+from policies.dictionary import Column, Dictionary
+
+
+def dictionary_to_toml(dictionary: Dictionary) -> str:
+    """Text that ``parse_dictionary`` reads back to an equal dictionary."""
+    lines = _fields({
+        "version": dictionary.version, "name": dictionary.name, "description": dictionary.description,
+        "target": dictionary.target, "patient": dictionary.patient,
+        "max_rows_per_patient": dictionary.max_rows_per_patient, "missing": dictionary.missing,
+    })  # fmt: skip
+    for name, column in dictionary.columns.items():
+        lines += ["", f"[columns.{_string(name)}]", *_fields(_column(column))]
+    for rule in dictionary.rules:
+        lines += ["", "[[rules]]", *_fields({"check": rule.check})]
+    return "\n".join(lines) + "\n"
+
+
+def released_part(dictionary: Dictionary) -> Dictionary:
+    """The dictionary of the released table: columns that leave, no patient column."""
+    return dictionary.model_copy(
+        update={
+            "columns": {name: dictionary.columns[name] for name in dictionary.released},
+            "patient": None,
+            "max_rows_per_patient": None,
+        }
+    )
+
+
+def _column(column: Column) -> dict[str, Any]:
+    fields = column.model_dump(exclude_defaults=True)
+    for bound in ("minimum", "maximum"):
+        if isinstance(fields.get(bound), float) and fields[bound].is_integer():
+            fields[bound] = int(fields[bound])
+    return fields
+
+
+def _fields(fields: dict[str, Any]) -> list[str]:
+    return [f"{key} = {_value(value)}" for key, value in fields.items() if value is not None]
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return _string(value)
+    if isinstance(value, (tuple, list)):
+        return "[" + ", ".join(_value(item) for item in value) + "]"
+    if isinstance(value, (dt.datetime, dt.date)):
+        return value.isoformat()
+    return repr(value)
+
+
+def _string(text: str) -> str:
+    """A TOML basic string; JSON's escapes are TOML's too, but TOML also forbids a bare DEL."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

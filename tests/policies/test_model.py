@@ -1,0 +1,180 @@
+"""Policies as files: strict, frozen, complete, and never quoting what they refuse."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from policies import Policy, PolicyError, load_policy, parse_policy
+
+CANARY = "zebra4711"
+BASE = """
+version = 1
+id = "p"
+purpose = "test"
+context = "internal"
+[limits]
+nnaa_privacy_loss = { max = 0.05 }
+"""
+
+
+def refused(text: str, *words: str) -> None:
+    with pytest.raises(PolicyError) as refusal:
+        parse_policy(text.encode(), name="p.toml")
+    message = str(refusal.value)
+    assert message.startswith("p.toml: ")
+    assert refusal.value.__cause__ is None
+    for word in words:
+        assert word in message, message
+    assert CANARY not in message
+
+
+def test_the_smallest_policy_has_careful_defaults() -> None:
+    policy = parse_policy(BASE.encode())
+    assert (policy.disclosure, policy.minimum_people, policy.confidence, policy.attempts.max) == (
+        "findings",
+        100,
+        0.95,
+        3,
+    )
+    assert (policy.attacker.class_size, policy.attacker.known_columns) == (11, 3)
+    assert policy.differential_privacy is None
+    assert policy.limits["nnaa_privacy_loss"].source == "house"
+
+
+def test_a_full_policy_is_read_with_its_units_and_sources() -> None:
+    text = BASE.replace(
+        "[limits]",
+        'cites = ["a", "b"]\ndisclosure = "verdict"\nexpires = 2030-01-31\nminimum_people = 20\nconfidence = 0.99\n'
+        '[attacker]\nclass_size = 20\nknown_columns = 5\n[attempts]\nmax = 1\nsource = "s"\n'
+        "[differential_privacy]\nepsilon = 1\ndelta = 1e-6\n[limits]",
+    )
+    policy = parse_policy(b"\xef\xbb\xbf" + text.encode())
+    assert policy.expires == dt.date(2030, 1, 31)
+    assert policy.cites == ("a", "b")
+    assert policy.differential_privacy is not None
+    assert list(policy.demands()) == ["nnaa_privacy_loss", "dp_epsilon", "dp_delta"]
+    assert policy.demands()["dp_epsilon"].max == 1.0
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (("version = 1", "version = 2"), ["version"]),
+        (("version = 1", ""), ["version", "required"]),
+        (('id = "p"', 'id = "P zebra4711"'), ["id"]),
+        (('id = "p"', 'id = "../zebra4711"'), ["id"]),
+        (('id = "p"', 'id = "p\\nzebra4711"'), ["id"]),
+        (('id = "p"', "id = 1"), ["id"]),
+        (('purpose = "test"', 'purpose = ""'), ["purpose"]),
+        (('context = "internal"', 'context = "zebra4711"'), ["context"]),
+        (("max = 0.05", "max = 0.05, maximum = 1"), ["limits.nnaa_privacy_loss.maximum", "unknown key"]),
+        (("[limits]", "surprise = 1\n[limits]"), ["surprise", "unknown key"]),
+        (("[limits]", "[attacker]\nk = 3\n[limits]"), ["attacker.k", "unknown key"]),
+        (("max = 0.05", "max = nan"), ["limits.nnaa_privacy_loss.max", "finite"]),
+        (("max = 0.05", "max = inf"), ["finite"]),
+        (("max = 0.05", "min = -inf"), ["finite"]),
+        (("max = 0.05", 'max = "zebra4711"'), ["limits.nnaa_privacy_loss.max", "number"]),
+        (("max = 0.05", "max = true"), ["number"]),
+        (("max = 0.05", "max = 2020-01-01"), ["number"]),
+        (("max = 0.05", 'source = "zebra4711"'), ["min, max or both"]),
+        (("max = 0.05", "min = 0.2, max = 0.1"), ["min is above max"]),
+        (("nnaa_privacy_loss = { max = 0.05 }", "nnaa_privacy_loss = 0.05"), ["limits.nnaa_privacy_loss"]),
+        (("nnaa_privacy_loss = { max = 0.05 }", ""), ["at least one limit"]),
+        (("[limits]\nnnaa_privacy_loss = { max = 0.05 }", ""), ["limits", "required"]),
+        (("nnaa_privacy_loss", '"Bad Name"'), ["limits"]),
+        (("nnaa_privacy_loss", "dp_epsilon"), ["differential_privacy"]),
+        (("nnaa_privacy_loss", "dp_delta"), ["differential_privacy"]),
+        (("[limits]", "minimum_people = 19\n[limits]"), ["minimum_people"]),
+        (("[limits]", "minimum_people = 100.0\n[limits]"), ["minimum_people"]),
+        (("[limits]", "confidence = 1.0\n[limits]"), ["confidence"]),
+        (("[limits]", "confidence = 0.4\n[limits]"), ["confidence"]),
+        (("[limits]", "expires = 2030-01-01T00:00:00\n[limits]"), ["expires"]),
+        (("[limits]", 'expires = "2030-01-01"\n[limits]'), ["expires"]),
+        (("[limits]", "[attempts]\nmax = 0\n[limits]"), ["attempts.max"]),
+        (("[limits]", "[attacker]\nclass_size = 1\n[limits]"), ["attacker.class_size"]),
+        (("[limits]", "[attacker]\nknown_columns = 0\n[limits]"), ["attacker.known_columns"]),
+        (("[limits]", "[differential_privacy]\nepsilon = 0.0\ndelta = 1e-6\n[limits]"), ["epsilon"]),
+        (("[limits]", "[differential_privacy]\nepsilon = 1.0\ndelta = 1.0\n[limits]"), ["delta"]),
+        (("[limits]", "[differential_privacy]\nepsilon = 1.0\n[limits]"), ["delta", "required"]),
+        (("[limits]", "[differential_privacy]\nepsilon = inf\ndelta = 1e-6\n[limits]"), ["epsilon"]),
+        (("[limits]", '[differential_privacy]\nepsilon = 1.0\ndelta = 0.1\nunit = "row"\n[limits]'), ["unit"]),
+    ],
+)
+def test_what_a_policy_may_not_say_is_refused_by_its_key(change: tuple[str, str], words: list[str]) -> None:
+    assert change[0] in BASE
+    refused(BASE.replace(*change), *words)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        BASE + "nnaa_privacy_loss = { max = 1 }\n",
+        BASE.replace("max = 0.05", "max = 0.05, max = 1"),
+        BASE.replace('id = "p"', 'id = "p"\nid = "q"'),
+        BASE + "[limits]\n",
+        "\x00",
+        "version",
+        "x = [",
+        "x = " + "9" * 5000,
+        "x = " + "[" * 5000,
+        ".".join(["a"] * 2000) + " = 1",
+        "[" + ".".join(["a"] * 700) + "]",
+    ],
+    ids=["key twice", "inline key twice", "top key twice", "table twice", "NUL", "word", "open", "giant number",
+         "deep brackets", "deep key", "deep table"],
+)  # fmt: skip
+def test_what_is_not_toml_is_refused(text: str) -> None:
+    refused(text, "TOML")
+
+
+def test_what_is_not_utf8_is_refused() -> None:
+    with pytest.raises(PolicyError, match="UTF-8"):
+        parse_policy(b'id = "\xff"')
+
+
+@settings(deadline=None)
+@given(st.text(max_size=60))
+def test_any_text_is_a_policy_or_a_refusal(text: str) -> None:
+    try:
+        parse_policy(text.encode())
+    except PolicyError:
+        return
+    raise AssertionError("nothing this short is a policy")
+
+
+def test_every_fault_is_told_at_once() -> None:
+    refused(
+        BASE.replace("version = 1", "version = 2").replace("max = 0.05", "max = nan"), "version", "nnaa_privacy_loss"
+    )
+
+
+def test_a_policy_cannot_be_changed() -> None:
+    policy = parse_policy(BASE.encode())
+    with pytest.raises(ValidationError):
+        policy.minimum_people = 1  # type: ignore[misc]
+
+
+def test_a_file_is_read_and_named(tmp_path: Path) -> None:
+    path = tmp_path / "p.toml"
+    path.write_text(BASE)
+    assert isinstance(load_policy(path), Policy)
+    path.write_text(BASE.replace("0.05", "nan"))
+    with pytest.raises(PolicyError, match=r"^p.toml: limits.nnaa_privacy_loss.max"):
+        load_policy(str(path))
+
+
+def test_a_missing_file_a_folder_and_a_giant_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(PolicyError, match=r"absent.toml: cannot be read"):
+        load_policy(tmp_path / "absent.toml")
+    with pytest.raises(PolicyError, match="cannot be read"):
+        load_policy(tmp_path)
+    monkeypatch.setattr("policies.load.MAX_BYTES", 10)
+    (tmp_path / "p.toml").write_text(BASE)
+    with pytest.raises(PolicyError, match="larger"):
+        load_policy(tmp_path / "p.toml")
