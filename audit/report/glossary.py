@@ -219,6 +219,14 @@ GLOSSARY: dict[str, Entry] = {
         -1.0,
         1.0,
     ),
+    "rows_per_real_row": Entry(
+        "Released rows per real row",
+        "How many synthetic rows are asked for, for each row of the real table; many rows average out what protects "
+        "a patient.",
+        "lower is safer",
+        0.0,
+        None,
+    ),
     "dp_epsilon": Entry(
         "Differential privacy: epsilon",
         "How much one patient can at most change what is released; smaller protects more. A release without a claim "

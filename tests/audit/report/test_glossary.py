@@ -10,7 +10,7 @@ from audit.report.glossary import GLOSSARY, entry
 FIXED = (
     "nnaa_train", "nnaa_holdout", "nnaa_privacy_loss", "dcr_share", "exact_copy_excess", "near_copy_excess",
     "rare_copies", "membership_auc", "k_anonymity", "k_map", "k_map_excess", "identity_disclosure_risk", "l_diversity",
-    "homogeneity_excess", "utility_gap", "dp_epsilon", "dp_delta",
+    "homogeneity_excess", "utility_gap", "dp_epsilon", "dp_delta", "rows_per_real_row",
     *(f"{f}_{side}" for f in ("ks", "wasserstein", "total_variation", "pair_trend", "correlation_difference")
       for side in ("train", "holdout")),
     *(f"floor_{f}" for f in ("ks", "wasserstein", "total_variation", "pair_trend", "correlation_difference")),

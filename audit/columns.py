@@ -1,0 +1,58 @@
+"""How is one column of a typed frame read as numbers or as level codes?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from audit.sides import SIDES, Side
+from policies import Column, Dictionary
+
+DAY = 86_400.0
+
+
+def numeric_columns(dictionary: Dictionary) -> tuple[str, ...]:
+    """Released columns that are numbers or times."""
+    return tuple(name for name in dictionary.released if not dictionary.columns[name].is_categorical)
+
+
+def categorical_columns(dictionary: Dictionary) -> tuple[str, ...]:
+    """Released columns with declared levels."""
+    return tuple(name for name in dictionary.released if dictionary.columns[name].is_categorical)
+
+
+def numbers(frame: pd.DataFrame, name: str) -> NDArray[np.float64]:
+    """The (n,) values of one column as floats: days for dates, level numbers for categories; missing is NaN."""
+    column = frame[name]
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        codes = column.cat.codes.to_numpy(dtype=np.float64)
+        return np.where(codes < 0, np.nan, codes)
+    if column.dtype.kind == "M":
+        seconds = column.to_numpy(dtype="datetime64[s]")
+        return np.where(np.isnat(seconds), np.nan, seconds.astype(np.int64).astype(np.float64) / DAY)
+    return column.to_numpy(dtype=np.float64)
+
+
+def levels(frame: pd.DataFrame, name: str, column: Column) -> NDArray[np.int64]:
+    """The (n,) level codes of one categorical column, 0 for missing and 1.. in the dictionary's order."""
+    codes = pd.Categorical(frame[name], categories=list(column.categories or ())).codes
+    return np.asarray(codes, dtype=np.int64) + 1
+
+
+def common_codes(parts: Mapping[Side, NDArray[Any]]) -> tuple[dict[Side, NDArray[np.int64]], NDArray[Any]]:
+    """Each table's values as places in the ascending distinct values of all three; all NaN are one value, the last."""
+    distinct, inverse = np.unique(np.concatenate([parts[side] for side in SIDES]), return_inverse=True)
+    cuts = np.cumsum([len(parts[side]) for side in SIDES])[:-1]
+    return dict(zip(SIDES, np.split(inverse.astype(np.int64), cuts), strict=True)), distinct
+
+
+def deviation(values: NDArray[np.float64]) -> float:
+    """Standard deviation of (n,) known values, 0 for none, without overflow however large they are."""
+    largest = float(np.abs(values).max(initial=0.0))
+    if largest == 0:
+        return 0.0
+    return float((values / largest).std()) * largest

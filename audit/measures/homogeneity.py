@@ -1,0 +1,104 @@
+"""Does the release give away what is sensitive about people the synthesizer saw?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audit.classes import Coded, Codes, Knowledge, coded, knowledge
+from audit.intervals import Interval, around, newcombe
+from audit.outcome import FEWEST, measured, void_all
+from audit.sides import Side
+from audit.tables import AuditTables
+from policies import Measurement
+
+NAMES = ("l_diversity", "homogeneity_excess")
+
+Floats = NDArray[np.float64]
+
+
+def homogeneity(tables: AuditTables, rng: np.random.Generator) -> tuple[Measurement, ...]:
+    """Distinct l-diversity of the release, and what its homogeneous classes say of real people.
+
+    Sensitive are the columns declared so, or the target where none is; classes are formed on the other columns.
+    ``l_diversity`` is the fewest distinct sensitive values (missing is one) in any released class. A class of the
+    release is homogeneous if its sensitive value is constant, which any class of one row is;
+    ``homogeneity_excess`` is the share of train people whose class there is homogeneous and names their value rightly,
+    minus the same share of holdout people, mean over class systems and sensitive columns. Rightly named by rule and
+    not by memory hits both alike, so a fresh sample of the population gives 0. Given the release, people are
+    independent: Newcombe's interval for one class system, Welch's for a mean over several.
+
+    References
+    ----------
+    Machanavajjhala, Kifer, Gehrke, Venkitasubramaniam, l-diversity, ACM TKDD 1 (2007).
+    """
+    dictionary = tables.dictionary
+    sensitive = dictionary.sensitive or ((dictionary.target,) if dictionary.target is not None else ())
+    if not sensitive:
+        return void_all(NAMES, "inconclusive", "the dictionary declares neither a sensitive column nor a target")
+    known = knowledge(tables, sensitive, rng)
+    if not known.subsets:
+        return void_all(NAMES, "inconclusive", "every released column is sensitive: there is nothing to match on")
+    fewest, named = _walk(tables, known, sensitive)
+    exact = Measurement.exact("l_diversity", float(fewest), n=len(tables.released), method=known.method)
+    if tables.fewest_people < FEWEST:
+        reason = f"the smallest table has {tables.fewest_people} people; this measure needs {FEWEST} in each"
+        return exact, *void_all(NAMES[1:], "inconclusive", reason, tables.fewest_people)
+    train, holdout = named["train"], named["holdout"]
+    value = float(train.mean() - holdout.mean())
+    interval = _difference(train, holdout, tables.confidence)
+    n = len(train) + len(holdout)
+    return exact, measured("homogeneity_excess", value, interval, tables.confidence, n, known.method)
+
+
+def _walk(tables: AuditTables, known: Knowledge, sensitive: tuple[str, ...]) -> tuple[int, dict[Side, Floats]]:
+    """Fewest distinct values, and per real person the share of class systems that name the person rightly."""
+    codes = coded(tables)
+    real: tuple[Side, Side] = ("train", "holdout")
+    person = {side: np.unique(tables.people[side], return_inverse=True)[1] for side in real}
+    count = {side: int(person[side].max()) + 1 for side in real}
+    named: dict[Side, Floats] = {side: np.zeros(count[side]) for side in real}
+    fewest = len(tables.released)
+    for subset in known.subsets:
+        ids, total = codes.classes(subset)
+        for column in sensitive:
+            guess = _Guess.of(ids["released"], codes, column, total)
+            fewest = min(fewest, guess.fewest)
+            for side in real:
+                right = guess.value[ids[side]] == codes.codes[side][column]
+                named[side][np.unique(person[side][right])] += 1
+    systems = len(known.subsets) * len(sensitive)
+    return fewest, {side: part / systems for side, part in named.items()}
+
+
+@dataclass(frozen=True)
+class _Guess:
+    """What each released class says: the constant sensitive code, or -1; and the fewest distinct codes of a class."""
+
+    value: Codes
+    fewest: int
+
+    @classmethod
+    def of(cls, ids: Codes, codes: Coded, column: str, total: int) -> _Guess:
+        sensitive = codes.codes["released"][column]
+        value = np.full(total, -1, dtype=np.int64)
+        value[ids] = sensitive
+        mixed = np.zeros(total, dtype=np.bool_)
+        mixed[ids[value[ids] != sensitive]] = True
+        value[mixed] = -1
+        if bool((value >= 0).any()):
+            return cls(value, 1)
+        pairs = np.unique(ids * codes.sizes[column] + sensitive) // codes.sizes[column]
+        return cls(value, int(np.unique(pairs, return_counts=True)[1].min()))
+
+
+def _difference(train: Floats, holdout: Floats, confidence: float) -> Interval:
+    value = float(train.mean() - holdout.mean())
+    parts = [float(part.var(ddof=1)) / len(part) for part in (train, holdout)]
+    counted = all(bool(np.isin(part, (0.0, 1.0)).all()) for part in (train, holdout))
+    if counted:
+        return newcombe(float(train.mean()), len(train), float(holdout.mean()), len(holdout), confidence)
+    df = sum(parts) ** 2 / sum(v**2 / (len(p) - 1) for v, p in zip(parts, (train, holdout), strict=True))
+    return around(value, sum(parts), confidence, df=df, low=-1.0, high=1.0)

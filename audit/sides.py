@@ -1,0 +1,96 @@
+"""Which rows are compared, and what are the nearest neighbours between them? Drawn once, searched once.
+
+A table too large for every pair is thinned in two ways. *References* stay whole up to ``REFERENCE_ROWS``, because a
+leaked row counts only where its source is among the references; *queries*, whose shares are what a measure reports,
+are at most ``QUERY_ROWS`` rows drawn at random, and the interval reflects that. People are kept whole (the last one
+drawn may be cut, so that sizes come out equal).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audit.neighbours import Matrix, Nearest, Rows, nearest
+
+Side = Literal["train", "holdout", "released"]
+SIDES: tuple[Side, ...] = ("train", "holdout", "released")
+
+REFERENCE_ROWS = 50_000
+QUERY_ROWS = 4_000
+
+
+class Sides:
+    """Draws of the three tables, of given sizes, with a memory of every neighbour search between them.
+
+    ``matrix[side]`` (m, w) and ``people[side]`` (m,) hold the drawn rows; positions everywhere count in them.
+    ``queries[side]`` are the positions measures ask about. ``points`` is how many people there are in all; see ``ids``.
+    """
+
+    def __init__(
+        self,
+        matrices: Mapping[Side, Matrix],
+        people: Mapping[Side, Rows],
+        sizes: Mapping[Side, int],
+        rng: np.random.Generator,
+    ) -> None:
+        drawn = {side: draw_people(people[side], sizes[side], rng) for side in SIDES}
+        self.matrix: dict[Side, Matrix] = {side: matrices[side][drawn[side]] for side in SIDES}
+        self.people: dict[Side, Rows] = {side: people[side][drawn[side]] for side in SIDES}
+        self.queries: dict[Side, Rows] = {side: draw_people(self.people[side], QUERY_ROWS, rng) for side in SIDES}
+        self._ids: dict[Side, Rows] = {}
+        self.points = 0
+        for side in SIDES:
+            _, person = np.unique(self.people[side], return_inverse=True)
+            self._ids[side] = self.points + person.astype(np.int64)
+            self.points += int(person.max(initial=-1)) + 1
+        self._found: dict[tuple[Side, Side], Nearest] = {}
+
+    def rows(self, side: Side) -> int:
+        """How many rows of a table were drawn."""
+        return len(self.people[side])
+
+    def ids(self, side: Side, positions: Rows) -> Rows:
+        """Codes of the people at these positions, in one ``range(points)`` for all three tables."""
+        return self._ids[side][positions]
+
+    def nearest(self, of: Side, among: Side, positions: Rows | None = None) -> Nearest:
+        """Nearest rows of table ``among`` to rows of table ``of``, at ``positions`` or else at its queries.
+
+        Within one table, rows of the same person are passed over.
+        """
+        wanted = self.queries[of] if positions is None else positions
+        known = self._found.setdefault(
+            (of, among), Nearest(np.full(self.rows(of), np.nan), np.full(self.rows(of), -1, dtype=np.int64))
+        )
+        missing = np.unique(wanted[np.isnan(known.distance[wanted])])
+        if len(missing):
+            apart = of == among
+            found = nearest(
+                self.matrix[of][missing],
+                self.matrix[among],
+                self.people[of][missing] if apart else None,
+                self.people[among] if apart else None,
+            )
+            known.distance[missing] = found.distance
+            known.index[missing] = found.index
+        return Nearest(known.distance[wanted], known.index[wanted])
+
+    def rough_spacing(self, side: Side) -> Matrix:
+        """Distance of every row to the nearest of its own side's queries, its own person passed over."""
+        some = self.queries[side]
+        matrix, people = self.matrix[side], self.people[side]
+        return nearest(matrix, matrix[some], people, people[some]).distance
+
+
+def draw_people(people: Rows, rows: int, rng: np.random.Generator) -> Rows:
+    """Positions of ``rows`` rows, in order, person after person at random; all of them where there are no more."""
+    if len(people) <= rows:
+        return np.arange(len(people), dtype=np.int64)
+    _, person = np.unique(people, return_inverse=True)
+    turn = rng.permutation(int(person.max()) + 1)[person]
+    chosen: NDArray[np.int64] = np.argsort(turn, kind="stable")[:rows]
+    return np.sort(chosen)

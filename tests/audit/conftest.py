@@ -1,0 +1,11 @@
+"""One generator per test, so that every run draws the same tables."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(20261122)

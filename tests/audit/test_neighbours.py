@@ -1,0 +1,75 @@
+"""Exact neighbours, against scipy's brute force."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.spatial.distance import cdist
+
+from audit import neighbours
+from audit.neighbours import farther, nearest, within
+
+
+@pytest.mark.parametrize("width", [1, 3, 40, 120])
+@pytest.mark.parametrize("whole", [False, True], ids=["continuous", "whole numbers full of ties"])
+def test_distances_are_those_of_brute_force(width: int, whole: bool, rng: np.random.Generator) -> None:
+    a, b = rng.standard_normal((150, width)), rng.standard_normal((210, width))
+    if whole:
+        a, b = np.round(a), np.round(b)
+    b[:30] = a[:30]
+    b[30:60] = a[30:60] + 1e-6  # nearer than single precision can tell
+    truth = cdist(a, b)
+    found = nearest(a, b)
+    np.testing.assert_allclose(found.distance, truth.min(axis=1), rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(truth[np.arange(150), found.index], truth.min(axis=1), rtol=1e-9, atol=1e-12)
+
+
+def test_blocks_do_not_change_the_answer(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    a, b = rng.standard_normal((50, 40)), rng.standard_normal((60, 40))
+    whole = nearest(a, b)
+    monkeypatch.setattr(neighbours, "CELLS", 300)
+    parts = nearest(a, b)
+    np.testing.assert_array_equal(whole.index, parts.index)
+    np.testing.assert_array_equal(whole.distance, parts.distance)
+
+
+def test_rows_of_the_same_person_are_passed_over() -> None:
+    rows = np.array([[0.0], [0.1], [5.0], [5.5]])
+    people = np.array([7, 7, 8, 9])
+    found = nearest(rows, rows, people, people)
+    np.testing.assert_allclose(found.distance, [5.0, 4.9, 0.5, 0.5])
+    np.testing.assert_array_equal(found.index, [2, 2, 3, 2])
+
+
+def test_nobody_else_is_infinitely_far() -> None:
+    found = nearest(np.zeros((2, 1)), np.zeros((2, 1)), np.array([1, 1]), np.array([1, 1]))
+    assert np.isinf(found.distance).all()
+    assert (found.index == -1).all()
+
+
+def test_within_finds_all_pairs_and_no_other(rng: np.random.Generator) -> None:
+    a, b = rng.standard_normal((40, 35)), rng.standard_normal((70, 35))
+    radius = np.full(40, np.quantile(cdist(a, b), 0.03))
+    found = set(zip(*(part.tolist() for part in within(a, radius, b)), strict=True))
+    assert found == set(zip(*(part.tolist() for part in np.nonzero(cdist(a, b) <= radius[0])), strict=True))
+
+
+def test_a_radius_of_zero_finds_equal_rows() -> None:
+    rows, columns = within(np.array([[1.0], [2.0]]), np.zeros(2), np.array([[2.0], [3.0], [2.0]]))
+    assert rows.tolist() == [1, 1]
+    assert columns.tolist() == [0, 2]
+
+
+@settings(deadline=None)
+@given(arrays(np.float64, 5, elements=st.floats(0, 10)), arrays(np.float64, 5, elements=st.floats(0, 10)))
+def test_farther_is_fair(first: np.ndarray, second: np.ndarray) -> None:
+    np.testing.assert_array_equal(farther(first, second) + farther(second, first), 1.0)
+
+
+def test_equal_distances_count_half_even_when_both_are_infinite() -> None:
+    first = np.array([1.0, 2.0, 3.0, np.inf, np.inf])
+    second = np.array([2.0, 1.0, 3.0 * (1 + 1e-12), np.inf, 1.0])
+    assert farther(first, second).tolist() == [0.0, 1.0, 0.5, 0.5, 1.0]
