@@ -1,0 +1,144 @@
+"""Which columns merely repeat another one?
+
+A code beside its description, an age group beside the age: such a column has no score. It is looked up from the other,
+so that no synthetic row breaks the dependency. Every pair that is looked up is shared by enough people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from synth.calibration.quantiles import Person
+from synth.encoding.order import Codes
+
+_RARE_SHARE = 0.01
+_GLANCE = 500
+
+
+@dataclass(frozen=True)
+class Derived:
+    """A column that is a function of another.
+
+    Attributes
+    ----------
+    name, source : the column, and the one it is a function of.
+    source_cells : the (k,) distinct cells of the source that are common, ascending, without missing.
+    cells : for each of them the cell of the column, then the one for a missing source.
+    chances : (k + 1,) shares of the real rows, for sources that are rare: those take one of the cells by chance.
+    """
+
+    name: str
+    source: str
+    source_cells: NDArray[Any]
+    cells: pd.Series[Any]
+    chances: NDArray[np.float64]
+
+    def decode(self, source: pd.Series[Any], rng: np.random.Generator) -> pd.Series[Any]:
+        """Cells of the column beside the given cells of its source."""
+        at = _codes(source, self.source_cells)
+        unknown = np.flatnonzero((at < -1) | (self.chances[at] == 0))
+        at[unknown] = rng.choice(len(self.chances), size=len(unknown), p=self.chances)
+        return self.cells.iloc[at].set_axis(source.index)
+
+
+def derived_columns(
+    table: pd.DataFrame, names: Sequence[str], *, minimum_people: int, people: Person | None = None
+) -> tuple[Derived, ...]:
+    """Columns that are functions of others, none of them a source of another.
+
+    A source is a column in which nearly all rows (99 %) hold a cell that ``minimum_people`` people share. Of two
+    columns that are functions of each other the one with an order, or else the first, is the source.
+    """
+    columns: dict[str, pd.Series[Any]] = {name: table[name] for name in names}
+    facts = {name: _fact(column, minimum_people, people) for name, column in columns.items()}
+    able = [name for name in names if facts[name] is not None]
+    able.sort(key=lambda name: not _has_order(columns[name]))  # stable: file order otherwise
+    derived: dict[str, str] = {}
+    for name in reversed(able):
+        for source in able:
+            if source != name and source not in derived and _is_function(facts[source], facts[name]):
+                derived[name] = source
+                break
+    # a source may itself turn out to be derived: then its own source serves
+    for name in derived:
+        while derived[name] in derived:
+            derived[name] = derived[derived[name]]
+    return tuple(_learned(table, name, source, facts[source]) for name, source in derived.items())
+
+
+@dataclass(frozen=True)
+class _Fact:
+    """Codes (n,) of a column's distinct cells, -1 for missing and -2 for rare ones; the common cells."""
+
+    codes: Codes
+    everything: Codes
+    common: NDArray[Any]
+
+
+def _codes(column: pd.Series[Any], cells: NDArray[Any]) -> Codes:
+    """(n,) places in ``cells``, -1 for missing, -2 for cells that are not in it."""
+    values = column.cat.codes.to_numpy() if isinstance(column.dtype, pd.CategoricalDtype) else column.to_numpy()
+    missing = column.isna().to_numpy()
+    if not len(cells):
+        return np.where(missing, -1, -2).astype(np.intp)
+    at = np.minimum(np.searchsorted(cells, values), len(cells) - 1)
+    return np.where(missing, -1, np.where(cells[at] == values, at, -2)).astype(np.intp)
+
+
+def _fact(column: pd.Series[Any], minimum_people: int, people: Person | None) -> _Fact | None:
+    missing = column.isna().to_numpy()
+    values = column.cat.codes.to_numpy() if isinstance(column.dtype, pd.CategoricalDtype) else column.to_numpy()
+    cells, places = np.unique(values[~missing], return_inverse=True)
+    if not 1 < len(cells) + bool(missing.any()) <= max(2, len(column) // minimum_people):
+        return None
+    everything = np.full(len(column), -1, dtype=np.intp)
+    everything[~missing] = places
+    slots = everything + 1
+    held = np.bincount(slots, minlength=len(cells) + 1)
+    if people is not None:
+        persons = int(people.max()) + 1
+        held = np.bincount(np.unique(slots * persons + people) // persons, minlength=len(cells) + 1)
+    common = held >= minimum_people
+    if not common[slots].mean() >= 1.0 - _RARE_SHARE:
+        return None
+    codes = np.where(common[slots], everything, -2)
+    kept = np.flatnonzero(common[1:])
+    place = np.full(len(cells) + 1, -2, dtype=np.intp)
+    place[0] = -1
+    place[kept + 1] = np.arange(len(kept))
+    return _Fact(np.where(codes == -2, -2, place[slots]), everything, cells[kept])
+
+
+def _is_function(source: _Fact | None, column: _Fact | None) -> bool:
+    if source is None or column is None:
+        return False
+    for rows in (slice(0, _GLANCE), slice(None)):
+        of, cell = source.codes[rows], column.everything[rows]
+        order = np.argsort(of, kind="stable")
+        of, cell = of[order], cell[order]
+        if ((of[1:] == of[:-1]) & (of[1:] != -2) & (cell[1:] != cell[:-1])).any():
+            return False
+    return True
+
+
+def _has_order(column: pd.Series[Any]) -> bool:
+    return not isinstance(column.dtype, pd.CategoricalDtype) or bool(column.cat.ordered)
+
+
+def _learned(table: pd.DataFrame, name: str, source: str, fact: _Fact | None) -> Derived:
+    if fact is None:
+        raise AssertionError("a source has distinct cells")
+    k = len(fact.common)
+    slots = np.where(fact.codes == -1, k, fact.codes)
+    rows = np.bincount(slots[slots >= 0], minlength=k + 1).astype(np.float64)
+    first = np.zeros(k + 1, dtype=np.intp)
+    known = np.flatnonzero(slots >= 0)
+    first[slots[known][::-1]] = known[::-1]
+    cells = table[name].iloc[first].reset_index(drop=True)
+    return Derived(name, source, fact.common, cells, rows / rows.sum())

@@ -1,0 +1,72 @@
+"""How do whole numbers, decimals and dates become floats, and floats those again?"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from policies import Column
+from synth.calibration.quantiles import Floats
+
+_SPANS = (86_400, 3_600, 60, 1)
+_ON_SPAN = 0.99
+
+
+@dataclass(frozen=True)
+class Unit:
+    """The float a column is counted in: its own number, or for dates the longest span that all of them keep.
+
+    Attributes
+    ----------
+    seconds : seconds in one unit of a date column, 0 for numbers.
+    decimals : declared decimals in that unit; None where not declared.
+    lower, upper : declared bounds in that unit.
+    """
+
+    seconds: int
+    decimals: int | None
+    lower: float
+    upper: float
+
+    @classmethod
+    def of(cls, column: Column, cells: pd.Series[Any]) -> Self:
+        """Unit of a column whose type is integer, number, date or datetime."""
+        low, high = column.minimum, column.maximum
+        if isinstance(low, float) and isinstance(high, float):
+            return cls(0, 0 if column.type == "integer" else column.decimals, low, high)
+        present = _seconds(cells.dropna())
+        span = 86_400 if column.type == "date" else next(s for s in _SPANS if (present % s == 0).mean() >= _ON_SPAN)
+        return cls(span, 0, np.ceil(_bound(low) / span), np.floor(_bound(high) / span))
+
+    def floats(self, cells: pd.Series[Any]) -> Floats:
+        """(n,) floats, NaN for missing."""
+        if not self.seconds:
+            return cells.to_numpy(dtype=np.float64)
+        values = np.full(len(cells), np.nan)
+        present = cells.notna().to_numpy()
+        values[present] = _seconds(cells[present]) / self.seconds
+        return values
+
+    def cells(self, values: Floats) -> NDArray[Any]:
+        """Floats as the typed frame holds them: float64, or datetime64[s] with NaT for NaN."""
+        if not self.seconds:
+            return values + 0.0  # no negative zero
+        known = np.isfinite(values)
+        seconds = np.zeros(len(values), dtype="datetime64[s]")
+        seconds[known] = np.round(values[known] * self.seconds).astype(np.int64).astype("datetime64[s]")
+        seconds[~known] = np.datetime64("NaT")
+        return seconds
+
+
+def _seconds(cells: pd.Series[Any]) -> NDArray[np.float64]:
+    return cells.to_numpy(dtype="datetime64[s]").astype(np.int64).astype(np.float64)
+
+
+def _bound(bound: object) -> float:
+    moment = bound if isinstance(bound, dt.datetime) else dt.datetime.combine(bound, dt.time())  # type: ignore[arg-type]
+    return moment.replace(tzinfo=dt.UTC).timestamp()

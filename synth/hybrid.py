@@ -1,0 +1,220 @@
+"""How do several components together make one synthetic table?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from policies import Dictionary
+from synth import components as component_registry
+from synth.balance import ClassBalance
+from synth.calibration import DEFAULT_CALIBRATION, METHODS
+from synth.calibration.quantiles import KNOT, Floats, Person
+from synth.encoding import encode
+from synth.errors import SynthesisError
+from synth.folds import LEAST_PEOPLE, folds_of
+from synth.model import Recipe
+from synth.release import released_rows
+from synth.selection import SelectionTrace, select, unselected
+
+Progress = Callable[[str, float], None]
+
+DEFAULT_COMPONENTS: tuple[str, ...] = ("copula", "gmm", "trees", "noise", "interpolation", "smote", "cvae")
+MINIMUM_PEOPLE = 11
+"""People who must share a level, a spike or a class for it to be told apart: cells of ten or fewer are suppressed.
+
+Ten is the bound of the US Centers for Medicare and Medicaid Services' cell size suppression policy.
+"""
+LEAST_WEIGHT = 0.02
+"""Learned weights below this are not worth a component: they are set to 0."""
+
+
+class HybridSynthesizer:
+    """Synthetic rows from a learned mixture of components, with the marginals of the real table.
+
+    Without differential privacy: what protects people is that components are fitted models or guarded forms of
+    row-based ones, that weights are learned under a privacy constraint on validation rows, and that no marginal
+    publishes single values. The gate's attacks decide whether that was enough.
+
+    Parameters
+    ----------
+    dictionary : what is publicly true of the table; its target's class balance is kept.
+    components : names in :data:`synth.components.REGISTRY`.
+    form : ``plain`` runs row-based components as the literature has them: they copy people (I-11).
+    weights : share of rows by component, any scale; given, nothing is selected.
+    selection : ``reinforce`` learns the weights, ``uniform`` gives every component the same.
+    calibration : names in :data:`synth.calibration.METHODS`, applied one after the other.
+    device : where torch components run.
+
+    Attributes
+    ----------
+    weights_ : share of rows by component, adding up to 1; learned shares below 2 % are 0.
+    trace_ : what selection evaluated.
+    settings_ : everything above and the constants behind it, as plain JSON values.
+
+    References
+    ----------
+    The hybrid with learned weights and calibrated marginals: Mahin et al., arXiv:2510.10513 (2025).
+    """
+
+    def __init__(
+        self,
+        dictionary: Dictionary,
+        *,
+        components: tuple[str, ...] = DEFAULT_COMPONENTS,
+        form: Literal["guarded", "plain"] = "guarded",
+        weights: Mapping[str, float] | None = None,
+        selection: Literal["reinforce", "uniform"] = "reinforce",
+        calibration: tuple[str, ...] = DEFAULT_CALIBRATION,
+        device: str = "cpu",
+    ) -> None:
+        self.dictionary = dictionary
+        self.components = components
+        self.form = form
+        self.weights = weights
+        self.selection = selection
+        self.calibration = calibration
+        self.device = device
+
+    def fit(
+        self,
+        table: pd.DataFrame,
+        rng: np.random.Generator,
+        *,
+        people: NDArray[np.int64] | None = None,
+        progress: Progress | None = None,
+    ) -> Self:
+        """Learn from a typed frame.
+
+        Parameters
+        ----------
+        table : (n, c) typed frame: columns as ``dictionary.released``.
+        people : (n,) codes of the person each row belongs to; without them every row is another person.
+        progress : called with a stage's name and the fraction of the whole fit that is done.
+
+        Raises
+        ------
+        SynthesisError
+            The frame does not match the dictionary, holds fewer than 11 people, or an option is unknown.
+        """
+        self._check_options()
+        owners = self._checked_people(table, people)
+        tell = progress or (lambda _stage, _done: None)
+        tell("encode", 0.0)
+        target = self.dictionary.target
+        self._balance, places = ClassBalance.fit(
+            None if target is None else table[target], len(table), minimum_people=MINIMUM_PEOPLE, people=owners
+        )
+        classes = self._balance.modelled(places)
+        names = [name for name in self.dictionary.released if name != target]
+        self._encoding, scores = encode(
+            table, self.dictionary, names, classes, rng, minimum_people=MINIMUM_PEOPLE, people=owners
+        )
+        tell("select", 0.1)
+        self.trace_ = self._selected(scores, classes, owners, rng, lambda done: tell("select", 0.1 + 0.35 * done))
+        self.weights_ = _shares(self.trace_.weights, 0.0 if self.weights is not None else LEAST_WEIGHT)
+        tell("fit", 0.5)
+        self._model = self._recipe.learn(
+            self._encoding, scores, classes, owners, self.weights_, rng, lambda done: tell("fit", 0.5 + 0.5 * done)
+        )
+        self.settings_ = self._settings()
+        return self
+
+    def sample(self, rows: int, rng: np.random.Generator) -> pd.DataFrame:
+        """(rows, c) typed frame: the target's class balance kept, every row rule holding, rows in random order.
+
+        Raises
+        ------
+        SynthesisError
+            Not fitted; ``rows`` below 1; or rows that keep the row rules are too hard to come by.
+        """
+        if not hasattr(self, "_model"):
+            raise SynthesisError("sample needs a fitted synthesizer: call fit first")
+        if rows < 1:
+            raise SynthesisError(f"rows must be 1 or more, found {rows}")
+        return released_rows(rows, self.dictionary, self._balance, self._model, self._encoding, rng)
+
+    @property
+    def _recipe(self) -> Recipe:
+        return Recipe(self.components, self.form, self.calibration, self.device)
+
+    def _selected(
+        self,
+        scores: Floats,
+        classes: NDArray[np.int64],
+        owners: Person | None,
+        rng: np.random.Generator,
+        done: Callable[[float], None],
+    ) -> SelectionTrace:
+        if self.weights is not None:
+            given = {name: float(self.weights.get(name, 0.0)) for name in self.components}
+            return unselected(self.components, given, "weights were given")
+        if self.selection == "uniform" or len(self.components) == 1 or not scores.shape[1]:
+            return unselected(self.components, None, "nothing was to be selected")
+        folds = folds_of(self._recipe, self._encoding, scores, classes, owners, rng, done)
+        if not folds:
+            return unselected(self.components, None, f"selection needs {LEAST_PEOPLE} people")
+        return select(self.components, folds, rng)
+
+    def _check_options(self) -> None:
+        unknown = [name for name in self.components if name not in component_registry.REGISTRY]
+        if unknown or not self.components or len(set(self.components)) != len(self.components):
+            raise SynthesisError(
+                f"components must be different names among {sorted(component_registry.REGISTRY)}; "
+                f"found {len(self.components)}, {len(unknown)} of them unknown"
+            )
+        if self.form not in ("guarded", "plain") or self.selection not in ("reinforce", "uniform"):
+            raise SynthesisError("form must be guarded or plain, and selection reinforce or uniform")
+        steps = [step for step in self.calibration if step not in METHODS]
+        if steps:
+            raise SynthesisError(f"calibration steps must be among {sorted(METHODS)}; {len(steps)} of them are not")
+        if self.weights is not None:
+            strangers = set(self.weights) - set(self.components)
+            values = list(self.weights.values())
+            if strangers or not all(math.isfinite(w) and w >= 0 for w in values) or not sum(values) > 0:
+                raise SynthesisError(
+                    "weights must be finite, none negative, some positive, and only for the components; "
+                    f"found {len(values)} weights, {len(strangers)} of them for others"
+                )
+
+    def _checked_people(self, table: pd.DataFrame, people: NDArray[np.int64] | None) -> Person | None:
+        expected = list(self.dictionary.released)
+        if list(table.columns) != expected:
+            lost = sorted(set(expected) - set(table.columns))
+            raise SynthesisError(
+                f"the frame must have the dictionary's {len(expected)} released columns in order; missing: {lost}"
+            )
+        if people is not None and people.shape != (len(table),):
+            raise SynthesisError(f"people must be one code per row: expected {len(table)}, found shape {people.shape}")
+        codes = None if people is None else np.unique(people, return_inverse=True)[1].astype(np.int64)
+        count = len(table) if codes is None else len(np.unique(codes))
+        if count < MINIMUM_PEOPLE:
+            raise SynthesisError(f"at least {MINIMUM_PEOPLE} people are needed to synthesize a table, found {count}")
+        return None if codes is None or count == len(codes) else codes
+
+    def _settings(self) -> dict[str, Any]:
+        return {
+            "synthesizer": "hybrid",
+            "differential_privacy": False,
+            "components": list(self.components),
+            "form": self.form,
+            "weights": dict(self.weights_),
+            "weights_from": self.trace_.points[self.trace_.chosen].source,
+            "selection": self.selection,
+            "selection_tolerance": self.trace_.tolerance,
+            "calibration": list(self.calibration),
+            "minimum_people": MINIMUM_PEOPLE,
+            "people_per_knot": KNOT,
+            "device": self.device,
+        }
+
+
+def _shares(weights: Mapping[str, float], least: float) -> dict[str, float]:
+    total = sum(weights.values())
+    kept = {name: w / total if w / total >= least else 0.0 for name, w in weights.items()}
+    return {name: w / sum(kept.values()) for name, w in kept.items()}

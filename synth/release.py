@@ -1,0 +1,114 @@
+"""Which calibrated, decoded rows keep the row rules and the class balance?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from policies import Dictionary
+from synth.balance import ClassBalance
+from synth.calibration.quantiles import Floats
+from synth.encoding import Encoding
+from synth.errors import SynthesisError
+from synth.model import Model
+from synth.strata import Strata
+
+ROUNDS = 30
+_CLASS_ROWS = 60
+_SPARE_ROWS = 6_000
+
+
+def released_rows(
+    rows: int,
+    dictionary: Dictionary,
+    balance: ClassBalance,
+    model: Model,
+    encoding: Encoding,
+    rng: np.random.Generator,
+) -> pd.DataFrame:
+    """(rows, c) typed frame with allotted classes in which every row rule holds.
+
+    Ranks mean something among many rows only, so a request for few rows makes about as many as the table has, 6000 at
+    most, and keeps some by chance. Rows that break a rule are replaced by further rows of their class, calibrated among
+    the first ones, for thirty rounds at most. Where the rules cut into a marginal, the marginal gives way.
+
+    Raises
+    ------
+    SynthesisError
+        Rows are still missing after thirty rounds.
+    """
+    wanted = balance.allot(rows)
+    smallest = int(wanted[wanted > 0].min())
+    like_the_table = -(-int(balance.rows.sum()) // rows)
+    spare = max(1, min(max(-(-_CLASS_ROWS // smallest), like_the_table), _SPARE_ROWS // rows))
+    first = np.repeat(np.arange(len(wanted)), wanted * spare)
+    first_strata = _strata_of(first, balance, model.strata)
+    reference = model.mixture.draw(first_strata, rng)
+    kept: list[pd.DataFrame] = []
+    lacking = wanted.copy()
+    places, groups, scores, offset = first, first_strata, reference, 0
+    for _ in range(ROUNDS):
+        frame = _frame(
+            model.calibration.apply(scores, groups, rng)[offset:], places[offset:], dictionary, balance, encoding, rng
+        )
+        holds = np.ones(len(frame), dtype=np.bool_)
+        for rule in dictionary.rules:
+            holds &= rule.holds(frame)
+        chosen = _some_of_each(places[offset:], holds, lacking, rng)
+        kept.append(frame.iloc[chosen])
+        lacking -= np.bincount(places[offset:][chosen], minlength=len(lacking))
+        if not lacking.any():
+            together = pd.concat(kept, ignore_index=True)
+            return together.iloc[rng.permutation(len(together))].reset_index(drop=True)
+        share = max(float(holds.mean()), 0.02)
+        more = np.repeat(np.arange(len(wanted)), np.ceil(lacking / share * 1.2).astype(np.int64) + (lacking > 0))
+        more = more[: len(first) + rows]
+        places, offset = np.concatenate([first, more]), len(first)
+        groups = np.concatenate([first_strata, _strata_of(more, balance, model.strata)])
+        scores = np.vstack([reference, model.mixture.draw(groups[offset:], rng)])
+    raise SynthesisError(
+        f"{int(lacking.sum())} of {rows} rows still break one of {len(dictionary.rules)} row rules "
+        f"after {ROUNDS} rounds of resampling: check that real rows keep the rules"
+    )
+
+
+def _frame(
+    scores: Floats,
+    places: NDArray[np.intp],
+    dictionary: Dictionary,
+    balance: ClassBalance,
+    encoding: Encoding,
+    rng: np.random.Generator,
+) -> pd.DataFrame:
+    cells: dict[str, Any] = encoding.decode(scores, rng)
+    target = dictionary.target
+    if target is not None:
+        column = dictionary.columns[target]
+        kind = pd.CategoricalDtype(list(column.categories or ()), ordered=column.type != "category")
+        cells[target] = pd.Categorical.from_codes(balance.codes[places], dtype=kind)
+    return pd.DataFrame({name: cells[name] for name in dictionary.released})
+
+
+def _strata_of(places: NDArray[np.intp], balance: ClassBalance, strata: Strata) -> NDArray[np.int64]:
+    """Stratum of each row, in the shares of the class it is modelled as."""
+    modelled = balance.modelled(places)
+    result = np.empty(len(places), dtype=np.int64)
+    for place in np.unique(places):
+        rows = np.flatnonzero(places == place)
+        result[rows] = strata.allot(int(modelled[rows[0]]), len(rows))
+    return result
+
+
+def _some_of_each(
+    places: NDArray[np.intp], holds: NDArray[np.bool_], lacking: NDArray[np.int64], rng: np.random.Generator
+) -> NDArray[np.intp]:
+    """Row numbers: of every class as many rows that hold as are lacking, taken by chance."""
+    order = rng.permutation(np.flatnonzero(holds))
+    order = order[np.argsort(places[order], kind="stable")]
+    counts = np.bincount(places[order], minlength=len(lacking))
+    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    taken = np.minimum(counts, lacking)
+    return np.concatenate([order[s : s + t] for s, t in zip(starts, taken, strict=True)])
