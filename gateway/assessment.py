@@ -6,12 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from audit.run import AuditResult, run_audit
 from audit.tables import AuditTables
 from gateway.intake import TypedTable
 from gateway.progress import Progress
 from policies import Decision, Dictionary, Measurement, Policy, decide
+
+_SMALL_TABLE = 5_000  # rows
 
 
 @dataclass(frozen=True)
@@ -54,10 +57,16 @@ def assess(
         attacker_known_columns=policy.attacker.known_columns,
         confidence=1 - (1 - policy.confidence) / policy.attempts.max,
     )
-    result = run_audit(tables, rng, progress=progress.stage("auditing"))
+    with threads_for(len(train.frame)):
+        result = run_audit(tables, rng, progress=progress.stage("auditing"))
     real_rows = len(train.frame) + len(holdout.frame)
     ratio = Measurement.exact(
         "rows_per_real_row", len(released) / real_rows, n=len(released), method="released rows over rows of the table"
     )
     measurements = (*result.measurements, ratio)
     return Assessment(tables, result, measurements, decide(policy, measurements))
+
+
+def threads_for(rows: int) -> threadpool_limits:
+    """One thread for the linear algebra of a small table: there a second one costs more than it computes."""
+    return threadpool_limits(1 if rows < _SMALL_TABLE else None)

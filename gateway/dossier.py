@@ -144,7 +144,7 @@ def conclude(
             software=RecordedSoftware(
                 DISTRIBUTION, software.version, software.environment_digest, software.lock_digest
             ),
-            synthesizer=candidate.synthesizer,
+            synthesizer=_public_settings(candidate.synthesizer),
             attempt=RecordedAttempt(attempt.number, attempt.maximum),
             ledger_head=workspace.ledger.head(),
             log=LogPosition(log.next_index, releases.origin, releases.public_key.public_bytes_raw()),
@@ -181,6 +181,13 @@ def _reason(policy: Policy, decision: Decision) -> str:
     if decision.allowed:
         return f"all {len(decision.findings)} limits of the policy are met"
     return f"{len(decision.unmet)} of {len(decision.findings)} limits of the policy are not met"
+
+
+def _public_settings(settings: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """What was set, without what was learned from the rows: learned weights stay in the evidence."""
+    if settings is None:
+        return None
+    return {name: value for name, value in settings.items() if not name.startswith("weights")}
 
 
 def _coarse(policy: Policy, decision: Decision) -> tuple[CoarseFinding, ...] | None:

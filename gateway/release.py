@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gateway.assessment import assess
+from gateway.assessment import assess, threads_for
 from gateway.bundle import check_output
 from gateway.dossier import Candidate, Case, conclude
 from gateway.errors import AttemptsExhaustedError
@@ -162,9 +162,9 @@ def _candidate(
         workspace.ledger.conclude(attempt, "unusable", {})
         raise
     clock.lap("intake")
-    synthesizer = HybridSynthesizer(case.dictionary, **request.settings.arguments()).fit(
-        train.frame, fit_rng, people=train.people, progress=progress.stage("fitting the synthesizer")
-    )
+    synthesizer = HybridSynthesizer(case.dictionary, **request.settings.arguments())
+    with threads_for(train.row_count):
+        synthesizer.fit(train.frame, fit_rng, people=train.people, progress=progress.stage("fitting the synthesizer"))
     clock.lap("fit")
     progress.stage("sampling")
     sampled = synthesizer.sample(request.rows, sample_rng)

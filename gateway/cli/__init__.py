@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import sys
+import warnings
 
 import click
 
@@ -57,3 +59,10 @@ def main() -> None:
         gateway release table.csv --dictionary table.toml --policy small-cohort --rows 500 --out bundle --workspace ws
         gateway verify bundle --key ws/keys/gate.pub.pem
     """
+
+
+def run() -> None:
+    """The installed command. Libraries' warnings are for developers, and may quote what they warn of."""
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+    main()
