@@ -28,7 +28,8 @@ from synth.components.perclass import Codes, checked, members_of
 LEAST_ROWS = 50
 """A smaller table is drawn from its moments."""
 _RATE = 2e-3
-_DECAY = 1e-4
+_DECAY = 300.0
+"""Weight decay is this over the number of rows: few rows, little trust in them."""
 _WARM_UP = 50
 _CHECKS = 40
 _PATIENCE = 10
@@ -176,6 +177,7 @@ def _train(network: _Network, rows: Tensor, labels: Tensor, beta: float, generat
     steps = 1_000 if n < 5_000 else 2_000
     batch = 64 if n < 1_000 else 256 if n < 10_000 else 512
     order = torch.randperm(n, generator=generator, device=rows.device)
+    decay = _DECAY / n
     watched, used = order[: n // 8], order[n // 8 :]
     noise = torch.randn((len(watched), network.latent), generator=generator, device=rows.device)
     first, second = torch.zeros_like(network.flat), torch.zeros_like(network.flat)
@@ -190,7 +192,7 @@ def _train(network: _Network, rows: Tensor, labels: Tensor, beta: float, generat
             first.lerp_(gradient, 0.1)
             second.lerp_(gradient**2, 0.001)
             move = first / (1 - 0.9**step) / ((second / (1 - 0.999**step)).sqrt() + 1e-8)
-            network.flat.mul_(1 - rate * _DECAY).sub_(move, alpha=rate)
+            network.flat.mul_(1 - rate * decay).sub_(move, alpha=rate)
             if step % (steps // _CHECKS):
                 continue
             now = float(network.loss(rows[watched], labels[watched], noise, beta))

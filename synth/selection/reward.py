@@ -20,7 +20,8 @@ TOLERANCE = 0.05
 PENALTY = 3.0
 DIVERSITY = 0.03
 _NEIGHBOUR_ROWS = 500
-_DRAWS = 3
+_POOL_ROWS = 4_000
+_DRAWN_ROWS = 1_500
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Reward:
     weights over that of even ones: within the noise of the rest, a mixture is to be preferred to one model's quirks.
     The violation is the sum of what NNAA loss, DCR share - 1/2 and membership AUC - 1/2 have beyond the tolerance: a
     penalty in the manner of a Lagrangian with its multiplier held fixed. Every term is a mean over folds; NNAA loss and
-    membership also over draws of mixtures of at most 500 rows. The form is ours.
+    membership also over draws of mixtures of at most 500 rows, the more of them the smaller they are. The form is ours.
     """
 
     tolerance: float
@@ -54,11 +55,13 @@ class Reward:
         """Precompute; every fold has the same components in the same order."""
         return cls(tolerance, tuple(_Part.of(fold, rng) for fold in folds))
 
-    def __call__(self, weights: Floats, rng: np.random.Generator, *, draws: int = _DRAWS) -> tuple[float, Terms]:
-        """Reward and its terms at weights (k,) on the simplex."""
+    def __call__(self, weights: Floats, rng: np.random.Generator, *, effort: int = 1) -> tuple[float, Terms]:
+        """Reward and its terms at weights (k,) on the simplex; more effort is more draws of mixtures."""
         pair = _root([part.pairs.squared(weights) for part in self.parts])
         leaf = _root([part.leaves.squared(weights) for part in self.parts])
         utility = float(np.mean([part.utility.auc(weights) for part in self.parts]))
+        rows = len(self.parts[0].distances.fit_to_fit)
+        draws = effort * -(-_DRAWN_ROWS // rows)
         drawn = [part.privacy(weights, rng) for part in self.parts for _ in range(draws)]
         nnaa_loss, membership = (float(x) for x in np.mean(drawn, axis=0))
         dcr_share = float(np.mean([weights @ part.shares for part in self.parts]))
@@ -85,7 +88,8 @@ class _Part:
         indicators = [bins.indicators(rows) for rows in fold.pools]
         wanted = bins.indicators(fold.validation)
         q = min(_NEIGHBOUR_ROWS, len(fold.fit.scores), len(fold.validation.scores))
-        near = [rng.permutation(len(rows.scores))[: 2 * q] for rows in fold.pools]
+        most = max(2 * q, min(4 * q, _POOL_ROWS // len(fold.pools)))
+        near = [rng.permutation(len(rows.scores))[:most] for rows in fold.pools]
         ends = np.cumsum([len(rows) for rows in near])
         distances = Distances.of(
             fold.fit.scores[rng.permutation(len(fold.fit.scores))[:q]],

@@ -12,7 +12,7 @@ from synth.selection.search import gaussian_process, reinforce
 from synth.selection.trace import Point, SelectionTrace, Source, Terms
 
 _FINALISTS = 5
-_FINAL_DRAWS = 12
+_FINAL_EFFORT = 4
 
 
 def select(
@@ -26,7 +26,7 @@ def select(
 
     The single components and their even mixture come first and warm up the policy of :func:`reinforce`; a Gaussian
     process search over the same points follows as a plain comparison. The best points of all are evaluated once more
-    with more draws, and the best of those is chosen: an evaluated point, never the policy's mean.
+    with four times the draws, and the best of those is chosen: an evaluated point, never the policy's mean.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def select(
     finalists = sorted(range(len(points)), key=lambda place: -(points[place].reward or 0.0))[:_FINALISTS]
     for place in finalists:
         weights = np.array([points[place].weights[name] for name in names])
-        value, terms = reward(weights, rng, draws=_FINAL_DRAWS)
+        value, terms = reward(weights, rng, effort=_FINAL_EFFORT)
         points[place] = _point(points[place].source, names, weights, value, terms)
     chosen = max(finalists, key=lambda place: points[place].reward or 0.0)
     fit_rows = sum(len(fold.fit.scores) for fold in folds)

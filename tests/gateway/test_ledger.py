@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import sqlite3
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -103,14 +104,17 @@ def test_a_ledger_put_back_to_yesterday_is_seen(ledger: Ledger, tmp_path: Path) 
 def test_two_writers_never_share_a_number(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite"
     Ledger.create(path)
-    with multiprocessing.get_context("spawn").Pool(2) as pool:
-        numbers = pool.map(_register_many, [path, path])
-    assert sorted(numbers[0] + numbers[1]) == list(range(1, 21))
+    program = f"""
+from pathlib import Path
+from gateway.ledger import Ledger
+for _ in range(10):
+    attempt = Ledger(Path({str(path)!r})).register(dataset="clinic", policy="strict", maximum=100, request={{}})
+    print(attempt.number)
+"""
+    writers = [subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    numbers = [int(line) for writer in writers for line in writer.communicate()[0].split()]
+    assert sorted(numbers) == list(range(1, 21))
     assert Ledger(path).verify() == 20
-
-
-def _register_many(path: Path) -> list[int]:
-    return [register(Ledger(path), maximum=100).number for _ in range(10)]
 
 
 def test_a_missing_or_damaged_ledger_is_a_clear_error(tmp_path: Path) -> None:
