@@ -24,7 +24,7 @@ LEAST_PEOPLE = 30
 """People in the smallest stratum."""
 MOST = 128
 _SAMPLE = 10_000
-_GAIN = 4.0
+_GAIN, _GAIN_OF_ONE = 4.0, 10.0
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Strata:
         """Learn the strata; returns them with the (n,) stratum of each row.
 
         The split that is made next is the one, over all strata and cuts, with the greatest sum of squares between its
-        two sides over all scores but the one it cuts; it must be more than four times what chance would give, and
+        two sides over all scores but the one it cuts; it must be well above four times what chance would give, and
         leave ``LEAST_PEOPLE`` people on either side.
 
         Parameters
@@ -76,7 +76,7 @@ class Strata:
         while len(class_of) < most and cuts and d > 1:
             code = max(best, key=lambda c: best[c][0])
             gain, split = best[code]
-            if gain < _GAIN * (d - 1):
+            if gain < _GAIN * (d - 1) + _GAIN_OF_ONE:
                 break
             new = len(class_of)
             class_of.append(class_of[code])

@@ -52,7 +52,8 @@ def members_of(classes: Codes) -> dict[int, NDArray[np.intp]]:
     """Row numbers of each class, by ascending code."""
     order = np.argsort(classes, kind="stable")
     codes, starts = np.unique(classes[order], return_index=True)
-    return {int(code): rows for code, rows in zip(codes, np.split(order, starts[1:]), strict=True)}
+    ends = np.append(starts, len(order))[1:]
+    return {int(code): order[start:end] for code, start, end in zip(codes, starts, ends, strict=True)}
 
 
 def checked(scores: Floats, classes: Codes) -> tuple[Floats, Codes]:

@@ -10,7 +10,6 @@ most: Ganev et al., SMOTE and mirrors, arXiv:2510.15083, rebuild them from such 
 
 from __future__ import annotations
 
-import warnings
 from typing import ClassVar
 
 import numpy as np
@@ -60,7 +59,5 @@ def _oversampled(rows: Floats, m: int, rng: np.random.Generator) -> Floats:
     )
     # imbalanced-learn wants a second class to be there, but looks for neighbours inside the class only
     table = np.vstack([rows, np.zeros((1, d))])
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="After over-sampling", category=UserWarning)
-        added: Floats = smote.fit_resample(table, np.append(np.ones(n, dtype=np.int64), 0))[0][n + 1 :]
+    added: Floats = smote.fit_resample(table, np.append(np.ones(n, dtype=np.int64), 0))[0][n + 1 :]
     return added

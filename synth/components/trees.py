@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 from sklearn.tree import DecisionTreeRegressor
 
-from synth.components.moments import Floats, class_moments
+from synth.components.moments import LEAST, Floats, class_moments
 from synth.components.perclass import Codes, Form, checked, members_of
 
 LEAF = 25
@@ -199,12 +199,15 @@ def _waves(normal: Floats) -> Floats:
 def _class_features(waves: Floats, place: NDArray[np.intp], classes: int) -> Floats:
     """(classes + 1, f) what tells a tree the class: means of the waves there; last the whole table, for a class unseen.
 
+    A class of fewer than 16 rows is filled up with rows of the whole table, lest its mean be a patient.
     Ordered by mean, many classes are split as well as by trying all their subsets (Breiman et al., Classification and
     regression trees, 1984, section 4.2.2).
     """
     sums = np.column_stack([np.bincount(place, weights=wave, minlength=classes) for wave in waves.T])
     sizes = np.bincount(place, minlength=classes)
-    features = np.vstack([sums / sizes[:, None], waves.mean(axis=0)])
+    whole = waves.mean(axis=0)
+    lacking = np.maximum(LEAST - sizes, 0)[:, None]
+    features = np.vstack([(sums + lacking * whole) / (sizes[:, None] + lacking), whole])
     return features if classes > 2 else features[:, :1]
 
 

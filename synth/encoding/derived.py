@@ -69,7 +69,25 @@ def derived_columns(
     for name in derived:
         while derived[name] in derived:
             derived[name] = derived[derived[name]]
-    return tuple(_learned(table, name, source, facts[source]) for name, source in derived.items())
+    return tuple(_learned(columns[name], name, source, facts[source]) for name, source in derived.items())
+
+
+def derived_mask(
+    missing: NDArray[np.bool_],
+    table: pd.DataFrame,
+    sources: Sequence[str],
+    *,
+    minimum_people: int,
+    people: Person | None = None,
+) -> Derived | None:
+    """Missingness (n,) as a function of one of some categorical columns, the first that will do; cells are booleans."""
+    column = pd.Series(missing.astype(np.float64))
+    fact = _fact(column, minimum_people, people)
+    for source in sources:
+        known = _fact(table[source], minimum_people, people)
+        if _is_function(known, fact):
+            return _learned(column == 1.0, "", source, known)
+    return None
 
 
 @dataclass(frozen=True)
@@ -131,7 +149,7 @@ def _has_order(column: pd.Series[Any]) -> bool:
     return not isinstance(column.dtype, pd.CategoricalDtype) or bool(column.cat.ordered)
 
 
-def _learned(table: pd.DataFrame, name: str, source: str, fact: _Fact | None) -> Derived:
+def _learned(column: pd.Series[Any], name: str, source: str, fact: _Fact | None) -> Derived:
     if fact is None:
         raise AssertionError("a source has distinct cells")
     k = len(fact.common)
@@ -140,5 +158,5 @@ def _learned(table: pd.DataFrame, name: str, source: str, fact: _Fact | None) ->
     first = np.zeros(k + 1, dtype=np.intp)
     known = np.flatnonzero(slots >= 0)
     first[slots[known][::-1]] = known[::-1]
-    cells = table[name].iloc[first].reset_index(drop=True)
+    cells = column.iloc[first].reset_index(drop=True)
     return Derived(name, source, fact.common, cells, rows / rows.sum())

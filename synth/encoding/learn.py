@@ -12,7 +12,7 @@ from scipy.special import ndtri
 
 from policies import Dictionary
 from synth.calibration.quantiles import Floats, Person
-from synth.encoding.derived import derived_columns
+from synth.encoding.derived import derived_columns, derived_mask
 from synth.encoding.latents import draw_latents
 from synth.encoding.levels import LevelCodec
 from synth.encoding.numbers import Unit
@@ -93,7 +93,8 @@ def encode(
                 people=people,
             )
             at = scores.add(f"{name} (missing)", *flag.intervals(missing)) if len(flag.order) > 1 else -1
-            mask_columns.append(LevelColumn(flag, at))
+            rule = derived_mask(masks.patterns[mask], table, list(codes), minimum_people=minimum_people, people=people)
+            mask_columns.append(LevelColumn(flag, at, rule=rule))
         presence = mask_columns[mask].score if mask >= 0 else -1
         values.append(_value_column(name, units[name], floats[name], mask, presence, scores, minimum_people, people))
     encoding = Encoding(

@@ -40,7 +40,8 @@ class Unit:
         if isinstance(low, float) and isinstance(high, float):
             return cls(0, 0 if column.type == "integer" else column.decimals, low, high)
         present = _seconds(cells.dropna())
-        span = 86_400 if column.type == "date" else next(s for s in _SPANS if (present % s == 0).mean() >= _ON_SPAN)
+        kept = [span for span in _SPANS if (present % span == 0).sum() >= _ON_SPAN * len(present)]
+        span = 86_400 if column.type == "date" else kept[0]
         return cls(span, 0, np.ceil(_bound(low) / span), np.floor(_bound(high) / span))
 
     def floats(self, cells: pd.Series[Any]) -> Floats:

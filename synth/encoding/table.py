@@ -40,12 +40,16 @@ class ValueColumn:
 
 @dataclass(frozen=True)
 class LevelColumn:
-    """A categorical column, or the missingness that some value columns share (no categories: 0 present, 1 missing)."""
+    """A categorical column, or the missingness that some value columns share (no categories: 0 present, 1 missing).
+
+    ``rule`` tells missingness from another column where it is a function of that; the score then serves the model only.
+    """
 
     codec: LevelCodec
     score: int
     name: str = ""
     dtype: pd.CategoricalDtype | None = None
+    rule: Derived | None = None
 
 
 @dataclass(frozen=True)
@@ -122,10 +126,15 @@ class Encoding:
         def levels_of(item: LevelColumn) -> Codes:
             return item.codec.decode(half if item.score < 0 else probabilities[:, item.score], rng)
 
-        masks = [levels_of(mask) == 1 for mask in self.masks]
         cells: dict[str, Any] = {}
         for levels in self.levels:
             cells[levels.name] = pd.Categorical.from_codes(levels_of(levels), dtype=levels.dtype)
+        masks = [
+            levels_of(mask) == 1
+            if mask.rule is None
+            else mask.rule.decode(pd.Series(cells[mask.rule.source]), rng).to_numpy(dtype=np.bool_)
+            for mask in self.masks
+        ]
         for item in self.values:
             values = np.full(rows, np.nan)
             if item.codec is not None:

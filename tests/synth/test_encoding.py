@@ -333,6 +333,25 @@ def test_constant_columns_have_no_score_and_come_back(table: pd.DataFrame, dicti
     assert set(back["stage"]) == {"I"}
 
 
+def test_a_column_of_times_that_is_all_missing_comes_back_all_missing(
+    table: pd.DataFrame, dictionary: Dictionary
+) -> None:
+    encoding, scores = encoded(
+        table.assign(seen=np.full(len(table), np.datetime64("NaT"), "datetime64[s]")), dictionary
+    )
+    assert pd.isna(encoding.decode(scores, np.random.default_rng(0))["seen"]).all()
+
+
+def test_missingness_that_hangs_on_a_level_alone_is_told_by_the_level(
+    table: pd.DataFrame, dictionary: Dictionary
+) -> None:
+    """Never measured in stage I, always in the others: whatever the scores say."""
+    told = table.assign(dose=np.where(table["stage"] == "I", np.nan, 40.0 + np.arange(len(table)) / 10))
+    encoding, scores = encoded(told, dictionary)
+    back = encoding.decode(np.random.default_rng(1).normal(size=scores.shape), np.random.default_rng(0))
+    assert np.array_equal(np.isnan(back["dose"]), np.asarray(back["stage"] == "I"))
+
+
 # -- columns that repeat another ---------------------------------------------------------------------------------------
 
 

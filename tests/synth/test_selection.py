@@ -51,6 +51,7 @@ def trace(folds: list[Fold]) -> SelectionTrace:
     return select(NAMES, folds, np.random.default_rng(2))
 
 
+@pytest.mark.slow
 def test_selection_refuses_copies_and_independence(trace: SelectionTrace) -> None:
     assert trace.weights["copies"] < 0.2
     assert trace.weights["independent"] < 0.35
@@ -74,6 +75,7 @@ def test_selection_has_no_way_to_a_holdout() -> None:
     assert set(Fold.__dataclass_fields__) == {"fit", "validation", "pools"}
 
 
+@pytest.mark.slow
 def test_the_trace_holds_every_point_and_the_plain_comparison(trace: SelectionTrace) -> None:
     sources = [point.source for point in trace.points]
     assert sources.count("single") == 3
@@ -85,12 +87,14 @@ def test_the_trace_holds_every_point_and_the_plain_comparison(trace: SelectionTr
     assert json.loads(json.dumps(trace.to_dict(), allow_nan=False))["chosen"] == trace.chosen
 
 
+@pytest.mark.slow
 def test_the_chosen_point_is_one_that_was_evaluated_and_no_worse_than_any_single(trace: SelectionTrace) -> None:
     chosen = trace.points[trace.chosen].reward
     assert chosen is not None
     assert all(chosen >= (point.reward or 0) - 0.05 for point in trace.points if point.source == "single")
 
 
+@pytest.mark.slow
 def test_equal_generators_select_alike(folds: list[Fold]) -> None:
     first, second = (select(NAMES, folds[:1], np.random.default_rng(7)) for _ in range(2))
     assert first == second
