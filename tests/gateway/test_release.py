@@ -119,3 +119,32 @@ def test_no_cell_of_a_rare_patient_is_echoed_anywhere(clinic: Clinic) -> None:
     for path in clinic.folder.rglob("*"):
         if path.is_file() and path.name != "table.csv":
             assert canary.encode() not in path.read_bytes(), path.name
+
+
+def test_a_ledger_put_back_to_yesterday_stops_the_next_release(clinic: Clinic) -> None:
+    """(I-9): the newest signed record cites a state that the restored ledger has never had."""
+    ledger = clinic.folder / "ws" / "ledger.sqlite"
+    yesterday = ledger.read_bytes()
+    assert clinic.release().exit_code == 0
+    for name in ("ledger.sqlite-wal", "ledger.sqlite-shm"):
+        (ledger.parent / name).unlink(missing_ok=True)
+    ledger.write_bytes(yesterday)
+    result = clinic.release(out="second")
+    assert result.exit_code == 2
+    assert "rolled back" in result.stderr
+    assert not (clinic.folder / "second").exists()
+
+
+def test_a_log_put_back_to_yesterday_stops_the_next_release(clinic: Clinic) -> None:
+    """The ledger remembers the log's newest signed checkpoint; a log that no longer begins with it is refused."""
+    log = clinic.folder / "ws" / "log"
+    yesterday = {path.name: path.read_bytes() for path in log.iterdir()}
+    assert clinic.release().exit_code == 0
+    for path in log.iterdir():
+        path.unlink()
+    for name, content in yesterday.items():
+        (log / name).write_bytes(content)
+    result = clinic.release(out="second")
+    assert result.exit_code == 2
+    assert "older copy" in result.stderr
+    assert not (clinic.folder / "second").exists()
