@@ -92,7 +92,11 @@ class Column(Strict):
 
 
 class Dictionary(Strict):
-    """Every column a table may hold; a column that is not here is refused at intake."""
+    """Every column a table may hold; a column that is not here is refused at intake.
+
+    ``people`` is roughly how many patients the table holds, as publicly known (from a catalogue or a paper, not counted
+    for the purpose): DP mode plans its budget by it. ``max_rows_per_patient`` bounds one patient's contribution.
+    """
 
     version: Literal[1]
     name: Identifier
@@ -100,6 +104,7 @@ class Dictionary(Strict):
     target: ColumnName | None = None
     patient: ColumnName | None = None
     max_rows_per_patient: Annotated[int, Field(ge=1)] | None = None
+    people: Annotated[int, Field(ge=1)] | None = None
     missing: tuple[str, ...] = ("",)
     columns: dict[ColumnName, Column]
     rules: tuple[RowRule, ...] = ()

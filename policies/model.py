@@ -44,17 +44,38 @@ class Attacker(Strict):
     source: Line = "house"
 
 
-class DifferentialPrivacy(Strict):
-    """A demand for a DP claim: a release without a claim within these bounds is denied.
+class LifetimeBudget(Strict):
+    """What all releases of one dataset together may spend, over all requesters and policies."""
 
-    Epsilon and delta of (epsilon, delta)-DP (Dwork and Roth 2014, definition 2.4).
+    epsilon: Annotated[float, Field(gt=0)]
+    delta: Annotated[float, Field(gt=0, lt=1)]
+    source: Line = "house"
+
+
+class DifferentialPrivacy(Strict):
+    """A demand for a DP claim: a release is made within these bounds, and denied without a claim.
+
+    Epsilon and delta of (epsilon, delta)-DP (Dwork and Roth 2014, definition 2.4). ``lifetime`` bounds the dataset's
+    ledger; without it the ledger may hold this one release's worth and no more.
     """
 
     epsilon: Annotated[float, Field(gt=0)]
     delta: Annotated[float, Field(gt=0, lt=1)]
     unit: Literal["patient"] = "patient"
     neighbours: Literal["add_or_remove_one"] = "add_or_remove_one"
+    lifetime: LifetimeBudget | None = None
     source: Line = "house"
+
+    @model_validator(mode="after")
+    def _one_release_fits_a_lifetime(self) -> Self:
+        if self.lifetime and (self.lifetime.epsilon < self.epsilon or self.lifetime.delta < self.delta):
+            raise ValueError("the lifetime budget is smaller than one release's")
+        return self
+
+    @property
+    def lifetime_budget(self) -> LifetimeBudget:
+        """The dataset's whole budget; one release's where the policy states none."""
+        return self.lifetime or LifetimeBudget(epsilon=self.epsilon, delta=self.delta, source=self.source)
 
 
 class Attempts(Strict):

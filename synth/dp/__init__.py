@@ -1,0 +1,1 @@
+"""Differential privacy: mechanisms, their accounting, and the synthesizer built on them."""
