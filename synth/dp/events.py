@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar
 
 from synth.errors import SynthesisError
@@ -122,7 +122,7 @@ def event_from_dict(values: Mapping[str, Any]) -> Event:
     """
     rest = {key: value for key, value in values.items() if key != "kind"}
     kind = _KINDS.get(str(values.get("kind")))
-    if kind is None or set(rest) != set(kind.__dataclass_fields__):
+    if kind is None or set(rest) != {each.name for each in fields(kind)}:
         raise PrivacyError(f"not an event of one of these kinds with exactly its fields: {', '.join(_KINDS)}")
     return kind(**rest)
 

@@ -1,0 +1,185 @@
+"""Draws follow their distributions exactly, come from the operating system, and cannot be repeated."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import itertools
+import math
+import os
+import pickle
+import threading
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy import stats
+
+from synth.dp import randomness
+from synth.dp.events import PrivacyError
+from synth.dp.randomness import SystemRandomness
+
+FALSE_ALARM = 1e-6  # of every statistical test here; about 30 of them, so one run in 30,000 fails by chance
+
+
+def fits(drawn: NDArray[np.int64], weight: NDArray[np.float64], support: NDArray[np.int64]) -> bool:
+    """Pearson's chi-square against exact probabilities; cells of fewer than ten expected draws are joined."""
+    expected = weight / weight.sum() * drawn.size
+    observed = np.array([(drawn == value).sum() for value in support])
+    common = expected >= 10
+    cells, wanted = observed[common], expected[common]
+    cells[-1] += drawn.size - cells.sum()
+    wanted[-1] += drawn.size - wanted.sum()
+    if cells.size == 1:
+        return bool(cells[0] == drawn.size)
+    return float(stats.chisquare(cells, wanted).pvalue) > FALSE_ALARM
+
+
+def gaussian_fits(sigma: float, count: int) -> bool:
+    support = np.arange(-math.ceil(12 * sigma), math.ceil(12 * sigma) + 1)
+    drawn = SystemRandomness().discrete_gaussian(sigma, count)
+    return fits(drawn, np.exp(-(support**2) / (2 * sigma**2)), support)
+
+
+@pytest.mark.parametrize("sigma", [0.3, 1.0, 2.5, 7.1234567, 30.0])
+def test_discrete_gaussian_has_the_exact_probabilities(sigma: float) -> None:
+    assert gaussian_fits(sigma, 200_000)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 3])
+def test_comparisons_undecided_by_the_first_word_are_settled_exactly(
+    bits: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(randomness, "_WORD", bits)  # most comparisons then need further words
+    assert gaussian_fits(1.7, 5_000)
+    picked = SystemRandomness().poisson_sample(40_000, 0.3)
+    assert stats.binomtest(len(picked), 40_000, 0.3).pvalue > FALSE_ALARM
+
+
+@pytest.mark.parametrize("scale", [0.4, 1.0, 3.7, 20.25])
+def test_discrete_laplace_has_the_exact_probabilities(scale: float) -> None:
+    support = np.arange(-math.ceil(40 * scale), math.ceil(40 * scale) + 1)
+    drawn = SystemRandomness().discrete_laplace(scale, 200_000)
+    assert fits(drawn, np.exp(-np.abs(support) / scale), support)
+
+
+def test_wide_discrete_gaussian_has_its_variance() -> None:
+    sigma, count = 123_456.789, 40_000
+    drawn = SystemRandomness().discrete_gaussian(sigma, (2, count // 2))
+    assert drawn.shape == (2, count // 2)
+    statistic = float((drawn / sigma).ravel() @ (drawn / sigma).ravel())
+    assert FALSE_ALARM < stats.chi2(count).cdf(statistic) < 1 - FALSE_ALARM
+
+
+def test_choice_follows_its_log_weights() -> None:
+    weights = np.array([0.0, -0.5, -1.25, -3.0, -40.0])
+    system = SystemRandomness()
+    drawn = np.array([system.choose(weights.tolist()) for _ in range(1_500)])
+    assert fits(drawn, np.exp(weights), np.arange(5))
+
+
+def test_choice_is_the_same_when_all_weights_shift_far() -> None:
+    drawn = np.array([SystemRandomness().choose([1e12, 1e12 - 1.0]) for _ in range(600)])
+    assert stats.binomtest(int(drawn.sum()), 600, 1 / (1 + math.e)).pvalue > FALSE_ALARM
+
+
+@pytest.mark.parametrize("upper", [1, 3, 1000, 2**16, 2**16 + 1, 3 * 2**61])
+def test_integers_are_uniform(upper: int) -> None:
+    drawn = SystemRandomness().integers(upper, 60_000)
+    assert drawn.min() >= 0
+    assert drawn.max() < upper
+    bins = min(upper, 30)
+    firsts = [-(-place * upper // bins) for place in range(bins + 1)]  # first integer of each bin
+    weight = np.array([float(after - first) for first, after in itertools.pairwise(firsts)])
+    assert fits((drawn.astype(object) * bins // upper).astype(np.int64), weight, np.arange(bins))
+
+
+def test_poisson_sample_takes_each_one_independently() -> None:
+    system = SystemRandomness()
+    sizes = np.array([len(system.poisson_sample(50, 0.2)) for _ in range(20_000)])
+    assert fits(sizes, stats.binom(50, 0.2).pmf(np.arange(51)), np.arange(51))
+    assert system.poisson_sample(10, 1.0).tolist() == list(range(10))
+    assert system.poisson_sample(10, 0.0).size == 0
+
+
+def test_permutation_is_uniform() -> None:
+    system = SystemRandomness()
+    codes = np.array([int("".join(map(str, system.permutation(4)))) for _ in range(12_000)])
+    assert fits(codes, np.ones(24), np.unique(codes))
+
+
+def test_normal_is_standard_normal() -> None:
+    drawn = SystemRandomness().normal((3, 100_001))
+    assert drawn.shape == (3, 100_001)
+    assert stats.kstest(drawn.ravel(), "norm").pvalue > FALSE_ALARM
+    assert stats.chi2(drawn.size).cdf(float((drawn**2).sum())) == pytest.approx(0.5, abs=0.5 - FALSE_ALARM)
+
+
+def test_both_halves_of_a_pair_stay_uncorrelated() -> None:
+    drawn = SystemRandomness().normal(4096)
+    correlation = float(np.corrcoef(drawn[:2048], drawn[2048:])[0, 1])
+    assert abs(correlation) < stats.norm.isf(FALSE_ALARM / 2) / math.sqrt(2048)
+
+
+def test_no_draw_takes_a_seed() -> None:
+    for name, method in inspect.getmembers(SystemRandomness, inspect.isfunction):
+        names = {parameter.lower() for parameter in inspect.signature(method).parameters}
+        assert not {each for each in names if "seed" in each or each in ("rng", "random_state", "generator")}, name
+
+
+def test_numpy_seeds_do_not_reach_it() -> None:
+    drawn = []
+    for _ in range(2):
+        np.random.seed(7)  # noqa: NPY002 - what a careless caller might do
+        drawn.append(SystemRandomness().words(4).tolist())
+    assert drawn[0] != drawn[1]
+
+
+@pytest.mark.parametrize("attempt", [pickle.dumps, copy.copy, copy.deepcopy])
+def test_copies_are_refused(attempt: object) -> None:
+    assert callable(attempt)
+    with pytest.raises(PrivacyError, match="cannot be copied"):
+        attempt(SystemRandomness())
+
+
+def test_a_forked_process_draws_other_bytes() -> None:
+    system = SystemRandomness()
+    system.words(1)  # leaves most of a block in the buffer
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writing, system.words(4).tobytes())
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert os.read(reading, 32) != system.words(4).tobytes()
+
+
+def test_threads_draw_other_bytes() -> None:
+    system = SystemRandomness()
+    drawn: list[int] = []
+    threads = [threading.Thread(target=lambda: drawn.extend(system.words(500).tolist())) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(drawn)) == 2000
+
+
+@pytest.mark.parametrize("sigma", [0.0, -1.0, math.nan, math.inf, 1e300])
+def test_unusable_scales_are_refused(sigma: float) -> None:
+    with pytest.raises(PrivacyError):
+        SystemRandomness().discrete_gaussian(sigma, 1)
+    with pytest.raises(PrivacyError):
+        SystemRandomness().discrete_laplace(sigma, 1)
+
+
+def test_unusable_requests_are_refused() -> None:
+    system = SystemRandomness()
+    with pytest.raises(PrivacyError):
+        system.integers(0, 1)
+    with pytest.raises(PrivacyError):
+        system.poisson_sample(5, 1.5)
+    with pytest.raises(PrivacyError):
+        system.choose([])
+    with pytest.raises(PrivacyError):
+        system.choose([0.0, math.nan])
