@@ -126,13 +126,14 @@ def train_private_cvae(
         Shapes that do not belong together, or codes outside the declared cells.
     """
     _check(codes, owners, sizes, label)
-    rng = np.random.default_rng(randomness.integers(2**32, 8))
+    rng = np.random.default_rng(randomness.integers(2**32, 8))  # initial weights only
     shape = shape or Shape()
     network = _Network(tuple(sizes), label, _offsets(sizes, label, tables), shape, rng, device)
     cells = torch.as_tensor(np.asarray(codes, dtype=np.int64), device=device)
 
     def examples(rows: Rows) -> tuple[Tensor, Tensor]:
-        latent = torch.from_numpy(rng.standard_normal((len(rows), network.latent)))
+        # privacy randomness: the bound on one patient holds if nobody can tell which draw went to whom
+        latent = torch.from_numpy(randomness.normal((len(rows), network.latent)))
         return cells[torch.from_numpy(rows).to(device)], latent.to(device)
 
     descend(network, examples, owners, event, randomness, people=people, settings=settings)

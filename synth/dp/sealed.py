@@ -267,13 +267,17 @@ class SealedTable:
         rows = _VAULT[self]
         refuse_captured("train", trainer)
         name = rows.budget.draw(event)
+        codes, owners = rows.codes.T.copy(order="C"), rows.owners.copy()
+        for each in (codes, owners):  # what comes back as they are, or as a view of them, was not learned
+            remember(each, frozenset({RAW}))
         try:
-            learned = trainer(np.ascontiguousarray(rows.codes.T), rows.owners.copy(), rows.randomness)
+            learned = trainer(codes, owners, rows.randomness)
         except PrivacyError:
             raise
         except Exception as error:  # noqa: BLE001 - any error of a trainer could carry cell values
             raise PrivacyError(f"training stopped with {type(error).__name__}; its charge stands") from None
-        return Traced(learned, rows.sources | {name})
+        learned, inside = unwrap("train", learned, bulk=True)
+        return Traced(learned, rows.sources | {name} | inside)
 
     def open(self, reason: str) -> Traced[NDArray[np.int32]]:
         """The (n, d) codes themselves, uncharged: whatever they reach has RAW among its sources and makes no claim."""

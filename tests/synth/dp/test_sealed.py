@@ -177,6 +177,16 @@ def test_a_trainer_sees_the_bounded_rows_and_its_result_is_charged() -> None:
     assert table.open("test").value.sum() > 0
 
 
+@pytest.mark.parametrize("given_back", ["codes", "a view of them", "inside a list"])
+def test_rows_that_a_trainer_hands_back_are_raw(given_back: str) -> None:
+    table = seal([[0, 0], [1, 2]])
+
+    def trainer(codes: NDArray[np.int32], owners: NDArray[np.int64], randomness: SystemRandomness) -> object:
+        return {"codes": codes, "a view of them": codes[:1], "inside a list": [owners]}[given_back]
+
+    assert table.train(TRAIN, trainer).tainted
+
+
 def test_an_error_in_training_shows_no_value_and_stays_charged() -> None:
     held = PrivacyBudget((TRAIN,))
     table = SealedTable.seal(np.ones((5, 2), dtype=np.int32), (2, 3), np.arange(5), 1, held)

@@ -1,0 +1,476 @@
+"""Every fault we know how to make is planted into the private path and caught by a named check.
+
+A mutant replaces a piece of the real code; the check that must catch it runs the rest as it stands. Each check also
+passes on the code as it is. Faults are those seen in released differential privacy software: clipping lost, noise too
+small or repeated, bounds and categories read off the data (Stadler, Oprisanu and Troncoso, USENIX Security 2022; Ganev
+et al., The importance of being discrete, 2025, arXiv:2504.06923), sensitivity without the rows of a patient, sampling
+at another rate than accounted, a charge after the look, and raw values that pass by the mechanisms.
+
+What this does not show: that there are no other faults. A mutant is caught by its check here, at these sizes; a fault
+of a tenth of the noise would pass the audits and is left to the tests of each mechanism's distribution.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from synth.dp import dpsgd, measure, mechanisms, private, private_cvae, provenance, randomness, sealed
+from synth.dp.budget import PrivacyBudget
+from synth.dp.events import GaussianEvent, PrivacyError
+from synth.dp.private import PrivateHybridSynthesizer
+from synth.dp.provenance import Traced
+from synth.dp.randomness import SystemRandomness
+from synth.dp.sealed import STOP, SealedTable
+from tests.synth.dp import checks
+
+pytestmark = pytest.mark.slow
+
+Plant = Callable[[pytest.MonkeyPatch], None]
+Check = Callable[[pytest.MonkeyPatch], None]
+
+MUTANTS: dict[str, tuple[Plant, Check]] = {}
+
+
+def caught_by(check: Check) -> Callable[[Plant], Plant]:
+    """Register a mutant with the check that must catch it."""
+
+    def register(plant: Plant) -> Plant:
+        MUTANTS[plant.__name__] = (plant, check)
+        return plant
+
+    return register
+
+
+# gradients
+
+
+@caught_by(checks.gradients_are_as_noisy_as_claimed)
+def gradients_are_not_clipped(patch: pytest.MonkeyPatch) -> None:
+    sums = dpsgd.clipped_sums
+    patch.setattr(
+        dpsgd, "clipped_sums", lambda ghost, weights, examples, rows, _: sums(ghost, weights, examples, rows, 1e9)
+    )
+
+
+@caught_by(checks.trained_decoders_show_a_patient_no_better_than_claimed)
+def gradients_of_the_network_are_not_clipped(patch: pytest.MonkeyPatch) -> None:
+    gradients_are_not_clipped(patch)
+
+
+@caught_by(checks.gradients_are_as_noisy_as_claimed)
+def gradients_are_clipped_to_twice_the_norm(patch: pytest.MonkeyPatch) -> None:
+    sums = dpsgd.clipped_sums
+    patch.setattr(
+        dpsgd,
+        "clipped_sums",
+        lambda ghost, weights, examples, rows, clip: sums(ghost, weights, examples, rows, 2 * clip),
+    )
+
+
+@caught_by(checks.gradients_are_as_noisy_as_claimed)
+def gradients_get_half_the_noise(patch: pytest.MonkeyPatch) -> None:
+    normal = SystemRandomness.normal
+    patch.setattr(SystemRandomness, "normal", lambda self, size: normal(self, size) / 2)
+
+
+@caught_by(checks.gradients_are_as_noisy_as_claimed)
+def batches_are_twice_as_large_as_the_event_says(patch: pytest.MonkeyPatch) -> None:
+    sample = dpsgd._Patients.sample
+    patch.setattr(dpsgd._Patients, "sample", lambda self, rate, system: sample(self, min(1.0, 2 * rate), system))
+
+
+@caught_by(checks.gradients_are_as_noisy_as_claimed)
+def every_patient_is_in_every_batch(patch: pytest.MonkeyPatch) -> None:
+    sample = dpsgd._Patients.sample
+    patch.setattr(dpsgd._Patients, "sample", lambda self, _, system: sample(self, 1.0, system))
+
+
+@caught_by(checks.gradients_are_as_noisy_as_claimed)
+def training_takes_four_times_the_steps(patch: pytest.MonkeyPatch) -> None:
+    descend = dpsgd.descend
+
+    def longer(network: Any, examples: Any, owners: Any, event: Any, system: Any, **named: Any) -> None:
+        descend(network, examples, owners, dataclasses.replace(event, steps=4 * event.steps), system, **named)
+
+    patch.setattr(dpsgd, "descend", longer)
+
+
+@caught_by(checks.every_step_has_the_charged_noise_over_a_public_divisor)
+def the_last_step_has_a_tenth_of_the_noise(patch: pytest.MonkeyPatch) -> None:
+    normal = SystemRandomness.normal
+    calls = [0]
+
+    def quiet(self: SystemRandomness, size: Any) -> Any:
+        calls[0] += 1
+        return normal(self, size) * (0.1 if calls[0] % checks.TRAIN.steps == 0 else 1.0)
+
+    patch.setattr(SystemRandomness, "normal", quiet)
+
+
+@caught_by(checks.trainings_take_the_charged_steps_whatever_they_see)
+def training_stops_early_when_gradients_vanish(patch: pytest.MonkeyPatch) -> None:
+    sums = dpsgd.clipped_sums
+    small = [False]
+
+    def watched(*values: Any) -> Any:
+        parts = sums(*values)
+        small[0] = all(float(part.abs().sum()) == 0 for part in parts)
+        return parts
+
+    def until_small(*values: int) -> Any:
+        small[0] = False
+        for step in range(*values):
+            if len(values) == 1 and small[0]:
+                return
+            yield step
+
+    patch.setattr(dpsgd, "clipped_sums", watched)
+    patch.setattr(dpsgd, "range", until_small, raising=False)
+
+
+@caught_by(checks.every_step_has_the_charged_noise_over_a_public_divisor)
+def gradients_are_divided_by_the_number_of_rows(patch: pytest.MonkeyPatch) -> None:
+    descend = dpsgd.descend
+
+    def counted(network: Any, examples: Any, owners: Any, event: Any, system: Any, **named: Any) -> None:
+        descend(network, examples, owners, event, system, **(named | {"people": max(1, len(owners))}))
+
+    patch.setattr(dpsgd, "descend", counted)
+
+
+# counts and choices
+
+
+@caught_by(checks.tables_are_as_noisy_as_claimed)
+def tables_get_half_the_noise(patch: pytest.MonkeyPatch) -> None:
+    draw = SystemRandomness.discrete_gaussian
+    patch.setattr(SystemRandomness, "discrete_gaussian", lambda self, sigma, size: draw(self, sigma / 2, size))
+
+
+@caught_by(checks.tables_are_as_noisy_as_claimed)
+def table_noise_is_not_scaled_by_the_rows_of_a_patient(patch: pytest.MonkeyPatch) -> None:
+    randomise = mechanisms.TableGaussian.randomise_table
+
+    def unscaled(self: mechanisms.TableGaussian, counts: Any) -> Any:
+        self.sigma /= self.sensitivity
+        return randomise(self, counts)
+
+    patch.setattr(mechanisms.TableGaussian, "randomise_table", unscaled)
+
+
+@caught_by(checks.rows_of_a_patient_are_bounded)
+def rows_of_a_patient_are_not_bounded(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(sealed, "bounded_rows", lambda owners, *_: np.arange(len(owners)))
+
+
+@caught_by(checks.histograms_are_as_noisy_as_claimed)
+def histogram_noise_is_not_scaled_by_the_rows_of_a_patient(patch: pytest.MonkeyPatch) -> None:
+    histogram = sealed.single_histogram
+    patch.setattr(sealed, "single_histogram", lambda values, edges, epsilon, **_: histogram(values, edges, epsilon))
+
+
+@caught_by(checks.head_counts_are_as_noisy_as_claimed)
+def head_counts_get_half_the_noise(patch: pytest.MonkeyPatch) -> None:
+    draw = SystemRandomness.discrete_laplace
+    patch.setattr(SystemRandomness, "discrete_laplace", lambda self, scale, size: draw(self, scale / 2, size))
+
+
+@caught_by(checks.head_counts_are_as_noisy_as_claimed)
+def head_counts_count_rows(patch: pytest.MonkeyPatch) -> None:
+    count = SealedTable.count
+
+    def counted(self: SealedTable, event: Any) -> Any:
+        rows = sealed._VAULT[self]
+        sealed._VAULT[self] = dataclasses.replace(rows, patients=len(rows.owners))
+        return count(self, event)
+
+    patch.setattr(SealedTable, "count", counted)
+
+
+@caught_by(checks.choices_are_as_random_as_claimed)
+def choices_forget_that_a_patient_has_several_rows(patch: pytest.MonkeyPatch) -> None:
+    choice = sealed.ScoreChoice
+
+    def unscaled(*, sensitivity: int, **named: Any) -> Any:
+        return choice(sensitivity=mechanisms.SCORE_GRID, **named)
+
+    patch.setattr(sealed, "ScoreChoice", unscaled)
+
+
+@caught_by(checks.choices_are_as_random_as_claimed)
+def scores_move_by_twice_their_sensitivity(patch: pytest.MonkeyPatch) -> None:
+    scores = sealed.whole_scores
+    patch.setattr(sealed, "whole_scores", lambda *values: [2 * each for each in scores(*values)])
+
+
+@caught_by(checks.stops_are_as_random_as_claimed)
+def stopping_is_decided_by_the_true_score(patch: pytest.MonkeyPatch) -> None:
+    randomise = mechanisms.ScoreChoice.randomise
+
+    def decided(self: mechanisms.ScoreChoice, value: None = None) -> int:
+        last = len(self.utility) - 1
+        return last if self.utility[last] == 0 and max(self.utility[:-1]) <= 0 else randomise(self, value)
+
+    patch.setattr(mechanisms.ScoreChoice, "randomise", decided)
+
+
+# randomness
+
+
+@caught_by(checks.noise_is_never_drawn_twice)
+def the_buffer_is_filled_from_a_seed(patch: pytest.MonkeyPatch) -> None:
+    def take(self: Any, count: int) -> bytearray:
+        if not hasattr(self, "seeded"):
+            self.seeded = np.random.default_rng(7)
+        return bytearray(self.seeded.bytes(count))
+
+    patch.setattr(randomness._Buffers, "take", take)
+
+
+@caught_by(checks.noise_is_never_drawn_twice)
+def normals_come_from_a_seed(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(SystemRandomness, "normal", lambda _, size: np.random.default_rng(7).standard_normal(size))
+
+
+@caught_by(checks.noise_is_never_drawn_twice)
+def table_noise_is_drawn_once_and_kept(patch: pytest.MonkeyPatch) -> None:
+    draw = SystemRandomness.discrete_gaussian
+    kept: dict[Any, Any] = {}
+
+    def cached(self: SystemRandomness, sigma: float, size: Any) -> Any:
+        if (sigma, size) not in kept:
+            kept[sigma, size] = draw(self, sigma, size)
+        return kept[sigma, size]
+
+    patch.setattr(SystemRandomness, "discrete_gaussian", cached)
+
+
+@caught_by(checks.noise_comes_from_the_operating_system)
+def table_noise_comes_from_numpy(patch: pytest.MonkeyPatch) -> None:
+    def drawn(_: SystemRandomness, sigma: float, size: Any) -> Any:
+        return np.rint(np.random.default_rng().normal(0, sigma, size)).astype(np.int64)
+
+    patch.setattr(SystemRandomness, "discrete_gaussian", drawn)
+
+
+@caught_by(checks.noise_comes_from_the_operating_system)
+def gradient_noise_comes_from_numpy(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(SystemRandomness, "normal", lambda _, size: np.random.default_rng().standard_normal(size))
+
+
+@caught_by(checks.noise_comes_from_the_operating_system)
+def batches_are_sampled_by_numpy(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(
+        SystemRandomness, "poisson_sample", lambda _, n, rate: np.flatnonzero(np.random.default_rng().random(n) < rate)
+    )
+
+
+# charges
+
+
+def _looking_first(name: str) -> Plant:
+    def plant(patch: pytest.MonkeyPatch) -> None:
+        run = getattr(SealedTable, name)
+
+        def late(self: SealedTable, *values: Any, **named: Any) -> Any:
+            rows = sealed._VAULT[self]
+            rows.counts(tuple(range(len(rows.sizes))))
+            return run(self, *values, **named)
+
+        patch.setattr(SealedTable, name, late)
+
+    plant.__name__ = f"{name}_looks_before_it_charges"
+    return plant
+
+
+for _name in ("table", "count", "histogram", "choose", "train"):
+    caught_by(checks.mechanisms_charge_before_they_look)(_looking_first(_name))
+
+
+@caught_by(checks.mechanisms_charge_before_they_look)
+def charges_are_only_written_down(patch: pytest.MonkeyPatch) -> None:
+    draw = PrivacyBudget.draw
+
+    def lenient(self: PrivacyBudget, event: Any) -> str:
+        try:
+            return draw(self, event)
+        except PrivacyError:
+            return "later"
+
+    patch.setattr(PrivacyBudget, "draw", lenient)
+
+
+@caught_by(checks.every_draw_is_in_the_plan_and_none_is_made_beside_it)
+def a_stop_is_followed_by_a_table_beside_the_plan(patch: pytest.MonkeyPatch) -> None:
+    choose = SealedTable.choose
+
+    def stopping(self: SealedTable, *values: Any, **named: Any) -> Any:
+        choice = choose(self, *values, **named)
+        if choice.value == STOP:
+            rows, event = sealed._VAULT[self], GaussianEvent("beside", 3.0, float(self.max_rows))
+            beside = SealedTable()
+            sealed._VAULT[beside] = dataclasses.replace(rows, budget=PrivacyBudget([event]))
+            beside.table((0,), event)
+        return choice
+
+    patch.setattr(SealedTable, "choose", stopping)
+
+
+@caught_by(checks.every_draw_is_in_the_plan_and_none_is_made_beside_it)
+def a_stop_is_followed_by_a_second_choice_on_the_same_charge(patch: pytest.MonkeyPatch) -> None:
+    choose = SealedTable.choose
+
+    def again(self: SealedTable, *values: Any, **named: Any) -> Any:
+        rows = sealed._VAULT[self]
+        left = list(rows.budget._left)
+        first = choose(self, *values, **named)
+        rows.budget._left[:] = left  # drawn once more on the same charge
+        rows.budget._used.pop()
+        return first if first.value != STOP else choose(self, *values, **named)
+
+    patch.setattr(SealedTable, "choose", again)
+
+
+@caught_by(checks.every_draw_is_in_the_plan_and_none_is_made_beside_it)
+def the_network_is_trained_by_another_event_than_charged(patch: pytest.MonkeyPatch) -> None:
+    train = private_cvae.train_private_cvae
+
+    def other(codes: Any, owners: Any, sizes: Any, label: Any, event: Any, *values: Any, **named: Any) -> Any:
+        larger = dataclasses.replace(event, sampling_rate=min(1.0, 2 * event.sampling_rate))
+        return train(codes, owners, sizes, label, larger, *values, **named)
+
+    patch.setattr(private_cvae, "train_private_cvae", other)
+
+
+@caught_by(checks.whole_fits_show_a_patient_no_better_than_claimed)
+def the_plan_forgets_that_a_patient_has_several_rows(patch: pytest.MonkeyPatch) -> None:
+    planned = private.plan_of
+
+    def forgetful(dictionary: Any, *values: Any, **named: Any) -> Any:
+        domain, found = planned(dictionary.model_copy(update={"max_rows_per_patient": 1}), *values, **named)
+        several = float(dictionary.max_rows_per_patient or 1)
+        changed = {
+            name: dataclasses.replace(getattr(found, name), sensitivity=several)
+            for name in ("fine", "star", "measure")
+            if getattr(found, name) is not None
+        }
+        return domain, dataclasses.replace(found, **changed)
+
+    patch.setattr(private, "plan_of", forgetful)
+
+
+# what is laid out
+
+
+@caught_by(checks.what_is_laid_out_does_not_depend_on_the_rows)
+def bounds_come_from_the_data(patch: pytest.MonkeyPatch) -> None:
+    _narrow(patch, lambda _, values: {"minimum": float(values.min()), "maximum": float(values.max())})
+
+
+@caught_by(checks.what_is_laid_out_does_not_depend_on_the_rows)
+def categories_come_from_the_data(patch: pytest.MonkeyPatch) -> None:
+    def present(column: Any, values: Any) -> dict[str, Any]:
+        return {"categories": tuple(each for each in column.categories if (values == each).any())}
+
+    _narrow(patch, present, categorical=True)
+
+
+@caught_by(checks.what_is_laid_out_does_not_depend_on_the_rows)
+def the_number_of_patients_comes_from_the_data(patch: pytest.MonkeyPatch) -> None:
+    fit = PrivateHybridSynthesizer.fit
+
+    def counted(self: Any, table: Any, *, people_codes: Any = None, **named: Any) -> Any:
+        self.people = len(table) if people_codes is None else len(np.unique(people_codes))
+        return fit(self, table, people_codes=people_codes, **named)
+
+    patch.setattr(PrivateHybridSynthesizer, "fit", counted)
+
+
+def _narrow(
+    patch: pytest.MonkeyPatch, facts: Callable[[Any, Any], dict[str, Any]], *, categorical: bool = False
+) -> None:
+    """Facts of the dictionary are replaced by what the table shows, before anything else is done."""
+    fit = PrivateHybridSynthesizer.fit
+
+    def narrowed(self: Any, table: Any, **named: Any) -> Any:
+        columns = dict(self.dictionary.columns)
+        for name in table.columns:
+            if (columns[name].type == "category" and categorical) or (
+                columns[name].type == "integer" and not categorical
+            ):
+                columns[name] = columns[name].model_copy(update=facts(columns[name], table[name]))
+                if categorical:
+                    table = table.assign(**{name: table[name].cat.set_categories(list(columns[name].categories))})
+        self.dictionary = self.dictionary.model_copy(update={"columns": columns})
+        return fit(self, table, **named)
+
+    patch.setattr(PrivateHybridSynthesizer, "fit", narrowed)
+
+
+# raw rows
+
+STAGES = (
+    "_at_least_one",
+    "coarsened", "base_views", "agreed", "started", "choices_of", "composed", "expectations", "penalties", "chosen",
+    "absorbed", "settled", "_drawn", "starting_sets", "_weighed", "_mixture",
+)  # fmt: skip
+
+
+def _tainted(function: str) -> Plant:
+    """Raw rows reach one function on their way beside the mechanisms."""
+
+    def plant(patch: pytest.MonkeyPatch) -> None:
+        opened: list[Traced[Any]] = []
+        seal = SealedTable.seal
+
+        def sealing(cls: Any, *values: Any, **named: Any) -> SealedTable:
+            closed = seal(*values, **named)
+            opened.append(closed.open("planted by a test"))
+            return closed
+
+        def leaking(stage: str, run: Any, *values: Any, **named: Any) -> Any:
+            if getattr(run, "__name__", "") != function:
+                return provenance.flow(stage, run, *values, **named)
+            return provenance.flow(stage, lambda _rows, *each, **more: run(*each, **more), opened[0], *values, **named)
+
+        patch.setattr(SealedTable, "seal", classmethod(sealing))
+        patch.setattr(measure, "flow", leaking)
+        patch.setattr(private, "flow", leaking)
+
+    plant.__name__ = f"raw_rows_reach_{function.lstrip('_')}"
+    return plant
+
+
+for _name in STAGES:
+    caught_by(checks.raw_rows_in_a_stage_cancel_the_claim)(_tainted(_name))
+
+
+def test_stages_are_those_of_a_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    names: set[str] = set()
+
+    def noted(stage: str, run: Any, *values: Any, **named: Any) -> Any:
+        names.add(run.__name__)
+        return provenance.flow(stage, run, *values, **named)
+
+    monkeypatch.setattr(measure, "flow", noted)
+    monkeypatch.setattr(private, "flow", noted)
+    checks.raw_rows_in_a_stage_cancel_the_claim(monkeypatch)
+    assert names - {"tables_of"} == set(STAGES)  # what that one gives is used beside what the others give
+
+
+@pytest.mark.parametrize("check", sorted({check.__name__ for _, check in MUTANTS.values()}))
+def test_the_code_as_it_is_passes(check: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    getattr(checks, check)(monkeypatch)
+
+
+@pytest.mark.parametrize("mutant", MUTANTS)
+def test_a_mutant_is_caught(mutant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant, check = MUTANTS[mutant]
+    plant(monkeypatch)
+    with pytest.raises(AssertionError):
+        check(monkeypatch)
