@@ -1,21 +1,20 @@
 """How is a payload signed, and how does it come out again only through the check?
 
-Dead Simple Signing Envelope 1.0.0 (secure-systems-lab/dsse, protocol.md and envelope.md) with Ed25519. Narrower than
-the specification where it leaves a choice, so that one envelope has one spelling: the file is canonical JSON, base64 is
-the standard alphabet, and unknown fields are refused. Key ids are hints; every trusted key is tried on every signature.
+Dead Simple Signing Envelope 1.0.0 (secure-systems-lab/dsse, protocol.md and envelope.md) with Ed25519 or ECDSA; the
+kind of the key says which. Narrower than the specification where it leaves a choice, so that one envelope has one
+spelling: the file is canonical JSON, base64 is the standard alphabet, and unknown fields are refused. Key ids are
+hints; every trusted key is tried on every signature. (An ECDSA signature has a twin that anyone can compute; it is the
+log entry, over the envelope's bytes, that holds a record to one of the two.)
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
 from audit.record import canonical
 from audit.record.encoding import from_base64, to_base64
 from audit.record.errors import RecordError, VerificationError
-from audit.record.keys import Signer, Trusted, key_id, public_keys
+from audit.record.keys import EnvelopeSigner, Trusted, is_signed, key_id, public_keys
 
 IN_TOTO = "application/vnd.in-toto+json"
 MAX_BYTES = 4 * 1024 * 1024
@@ -28,7 +27,7 @@ def pae(payload_type: str, payload: bytes) -> bytes:
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
 
 
-def sign(payload: bytes, payload_type: str, signer: Signer, *others: Signer) -> bytes:
+def sign(payload: bytes, payload_type: str, signer: EnvelopeSigner, *others: EnvelopeSigner) -> bytes:
     """The bytes of an envelope around ``payload``, signed by every signer, in the order given.
 
     Raises
@@ -83,7 +82,7 @@ def verify_signers(
         raise RecordError(f"threshold is {threshold}, expected between 1 and the {len(keys)} trusted keys")
     kind, payload, signatures = _parse(envelope)
     message = pae(kind, payload)
-    signed = tuple(key_id(key) for key in keys if any(_signed(key, signature, message) for signature in signatures))
+    signed = tuple(key_id(key) for key in keys if any(is_signed(key, signature, message) for signature in signatures))
     if len(signed) < threshold:
         raise VerificationError(
             f"good signatures by {len(signed)} of {len(keys)} trusted keys, expected {threshold}: altered, or signed "
@@ -92,14 +91,6 @@ def verify_signers(
     if kind != payload_type:
         raise VerificationError(f"the payload type is not {payload_type}; this envelope holds another kind of document")
     return payload, signed
-
-
-def _signed(key: Ed25519PublicKey, signature: bytes, message: bytes) -> bool:
-    try:
-        key.verify(signature, message)
-    except InvalidSignature:
-        return False
-    return True
 
 
 def _parse(envelope: bytes) -> tuple[str, bytes, Sequence[bytes]]:

@@ -8,7 +8,15 @@ class RecordError(ValueError):
 
 
 class VerificationError(RecordError):
-    """The evidence does not hold: nothing it says, and no file beside it, may be relied on."""
+    """The evidence does not hold: nothing it says, and no file beside it, may be relied on.
+
+    ``why`` names the step that failed: ``envelope``, ``statement``, ``trust``, ``log``, ``witness``, ``timestamp``,
+    ``oversight`` or ``files``; or is empty.
+    """
+
+    def __init__(self, message: str, *, why: str = "") -> None:
+        super().__init__(message)
+        self.why = why
 
 
 class KeyFileError(RecordError):
@@ -17,3 +25,7 @@ class KeyFileError(RecordError):
 
 class LogError(RecordError):
     """The transparency log cannot be opened or extended without contradicting what it has already signed."""
+
+
+class TimestampError(RecordError):
+    """No usable timestamp can be had from the authority; the record itself stands as it is."""

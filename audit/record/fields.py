@@ -6,6 +6,7 @@ made and for one that is being read.
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -31,6 +32,14 @@ def check_line(value: object, what: str, *, maximum: int = 200) -> str:
     return value
 
 
+def check_name(value: object, what: str) -> str:
+    """A line in one spelling: who types it on another system gets the same bytes."""
+    name = check_line(value, what)
+    if unicodedata.normalize("NFC", name) != name:
+        raise RecordError(f"{what} must be in Unicode normal form C (accents composed); type it anew")
+    return name
+
+
 def check_file_name(value: object, what: str) -> None:
     """A plain name of a file in the bundle's one folder, the same on every system."""
     name = check_line(value, what)
@@ -49,6 +58,17 @@ def check_count(value: object, what: str, *, minimum: int) -> None:
     """A whole number from ``minimum`` to 2**53 - 1; a truth value is none."""
     if type(value) is not int or not minimum <= value <= canonical.MAX_INTEGER:
         raise RecordError(f"{what} must be a whole number of at least {minimum}")
+
+
+def check_positive(value: object, what: str, *, maximum: float = math.inf, zero: bool = False) -> float:
+    """A finite number above 0 (from 0 on with ``zero``) and at most ``maximum``; a truth value is none."""
+    if type(value) not in (int, float) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise RecordError(f"{what} must be a finite number")
+    if value < 0 or (value == 0 and not zero) or value > maximum:
+        lowest = "of at least 0" if zero else "above 0"
+        highest = "" if math.isinf(maximum) else f" and at most {maximum:g}"
+        raise RecordError(f"{what} must be a number {lowest}{highest}")
+    return float(value)
 
 
 def check_instant(value: object, what: str) -> None:

@@ -1,8 +1,10 @@
 """Where do signing keys come from, how do they lie on disk, and what names them?
 
-Ed25519 (RFC 8032). A private key is a PKCS#8 PEM file under a passphrase, mode 0600, never overwritten; a public key is
-a SubjectPublicKeyInfo PEM file. A key id is the SHA-256 of the DER public key: it helps to find a key, never to trust
-one.
+Ed25519 (RFC 8032), and for envelopes ECDSA over P-256 or P-384 as well (FIPS 186-5), which is what hardware tokens
+hold. The kind of the key alone says how a signature is checked: P-256 with SHA-256, P-384 with SHA-384, DER signatures;
+nothing in a signed document can choose. A private key is a PKCS#8 PEM file under a passphrase that scrypt
+stretches (``audit.record.pkcs8``), mode 0600, never overwritten; a public key is a SubjectPublicKeyInfo PEM file. A key
+id is the SHA-256 of the DER public key: it helps to find a key, never to trust one.
 """
 
 from __future__ import annotations
@@ -14,12 +16,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
     Encoding,
-    PrivateFormat,
     PublicFormat,
     load_pem_private_key,
     load_pem_public_key,
@@ -27,20 +29,29 @@ from cryptography.hazmat.primitives.serialization import (
 
 from audit.record import files
 from audit.record.errors import KeyFileError
+from audit.record.pkcs8 import FIRST_LINE, encrypted_pem
 
 MAX_KEY_FILE = 16 * 1024
-MIN_PASSPHRASE = 8  # bytes; house
-_ENCRYPTED = b"-----BEGIN ENCRYPTED PRIVATE KEY-----"
+MIN_PASSPHRASE, MAX_PASSPHRASE = 8, 1023  # bytes; house, and the most that older files could have
 
-Trusted = Ed25519PublicKey | bytes | Iterable[Ed25519PublicKey | bytes]
+PublicKey = Ed25519PublicKey | ec.EllipticCurvePublicKey
+Trusted = PublicKey | bytes | Iterable[PublicKey | bytes]
 
 
 class Signer(Protocol):
-    """What a record is signed with: an ``Ed25519PrivateKey``, or anything that keeps one elsewhere (a token)."""
+    """What the log is signed with: an ``Ed25519PrivateKey``, or anything that keeps one elsewhere."""
 
     def sign(self, data: bytes, /) -> bytes: ...
 
     def public_key(self) -> Ed25519PublicKey: ...
+
+
+class EnvelopeSigner(Protocol):
+    """What an envelope is signed with: as ``Signer``, or a key in a hardware token (``audit.record.hsm``)."""
+
+    def sign(self, data: bytes, /) -> bytes: ...
+
+    def public_key(self) -> PublicKey: ...
 
 
 def generate_key() -> Ed25519PrivateKey:
@@ -48,12 +59,12 @@ def generate_key() -> Ed25519PrivateKey:
     return Ed25519PrivateKey.generate()
 
 
-def key_id(key: Ed25519PublicKey) -> str:
+def key_id(key: PublicKey) -> str:
     """SHA-256 of the DER SubjectPublicKeyInfo, 64 hexadecimal digits."""
     return hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
 
 
-def public_pem(key: Ed25519PublicKey) -> bytes:
+def public_pem(key: PublicKey) -> bytes:
     """The public key as a SubjectPublicKeyInfo PEM file holds it."""
     return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
@@ -64,19 +75,17 @@ def write_private_key(path: Path, key: Ed25519PrivateKey, passphrase: bytes) -> 
     Raises
     ------
     KeyFileError
-        The passphrase is shorter than 8 bytes, the file exists, or it cannot be written.
+        The passphrase is shorter than 8 bytes or longer than 1023, the file exists, or it cannot be written.
     """
     if len(passphrase) < MIN_PASSPHRASE:
         raise KeyFileError(f"{path.name}: the passphrase is too short; use at least {MIN_PASSPHRASE} bytes")
-    try:
-        content = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(passphrase))
-    except ValueError:
-        raise KeyFileError(f"{path.name}: the passphrase is too long; use fewer than 1024 bytes") from None
-    files.create(path, content, mode=0o600, error=KeyFileError)
+    if len(passphrase) > MAX_PASSPHRASE:
+        raise KeyFileError(f"{path.name}: the passphrase is too long; use at most {MAX_PASSPHRASE} bytes")
+    files.create(path, encrypted_pem(key, passphrase), mode=0o600, error=KeyFileError)
 
 
 def load_private_key(path: Path, passphrase: bytes) -> Ed25519PrivateKey:
-    """Read an encrypted private key.
+    """Read an encrypted private key, also one of an older version, which PBKDF2 stretched less.
 
     Raises
     ------
@@ -92,7 +101,7 @@ def load_private_key(path: Path, passphrase: bytes) -> Ed25519PrivateKey:
                 "make a new key, or run chmod 600 if you are sure nobody has"
             )
         content = b"".join(files.chunks(descriptor, path, maximum=MAX_KEY_FILE, error=KeyFileError))
-    if not content.startswith(_ENCRYPTED):
+    if not content.startswith(FIRST_LINE.encode()):
         raise KeyFileError(f"{path.name}: is not an encrypted PKCS#8 PEM private key; make one with a passphrase")
     try:
         key = load_pem_private_key(content, passphrase)
@@ -104,7 +113,7 @@ def load_private_key(path: Path, passphrase: bytes) -> Ed25519PrivateKey:
     return key
 
 
-def write_public_key(path: Path, key: Ed25519PublicKey) -> None:
+def write_public_key(path: Path, key: PublicKey) -> None:
     """Write a public key, mode 0644; an existing file is kept and refused.
 
     Raises
@@ -116,7 +125,7 @@ def write_public_key(path: Path, key: Ed25519PublicKey) -> None:
 
 
 def load_public_key(path: Path) -> Ed25519PublicKey:
-    """Read a public key file.
+    """Read the public key file of a log, a gate or a person who signs without a token.
 
     Raises
     ------
@@ -134,16 +143,50 @@ def parse_public_key(pem: bytes, *, name: str = "public key") -> Ed25519PublicKe
     KeyFileError
         Not a SubjectPublicKeyInfo PEM, or not Ed25519.
     """
-    try:
-        key = load_pem_public_key(pem)
-    except (ValueError, UnsupportedAlgorithm):
-        raise KeyFileError(f"{name}: is not a PEM public key; ask the custodian for the .pub file") from None
+    key = parse_verifying_key(pem, name=name)
     if not isinstance(key, Ed25519PublicKey):
         raise KeyFileError(f"{name}: is not an Ed25519 public key; ask the custodian for the right one")
     return key
 
 
-def public_keys(trusted: Trusted) -> tuple[Ed25519PublicKey, ...]:
+def load_verifying_key(path: Path) -> PublicKey:
+    """Read a public key file of any kind that may sign an envelope.
+
+    Raises
+    ------
+    KeyFileError
+        The file cannot be read, or holds neither an Ed25519 nor an ECDSA P-256 or P-384 public key.
+    """
+    return parse_verifying_key(files.read(path, maximum=MAX_KEY_FILE, error=KeyFileError), name=path.name)
+
+
+def parse_verifying_key(pem: bytes, *, name: str = "public key") -> PublicKey:
+    """As ``load_verifying_key``, from the bytes of the file."""
+    try:
+        key = load_pem_public_key(pem)
+    except (ValueError, UnsupportedAlgorithm):
+        raise KeyFileError(f"{name}: is not a PEM public key; ask the custodian for the .pub file") from None
+    if isinstance(key, Ed25519PublicKey) or (isinstance(key, ec.EllipticCurvePublicKey) and _digest(key) is not None):
+        return key
+    raise KeyFileError(f"{name}: is neither an Ed25519 nor an ECDSA P-256 or P-384 public key; ask for another key")
+
+
+def is_signed(key: PublicKey, signature: bytes, message: bytes) -> bool:
+    """Whether ``key`` made ``signature`` over ``message``, by the one algorithm its kind allows."""
+    try:
+        if isinstance(key, Ed25519PublicKey):
+            key.verify(signature, message)
+        else:
+            digest = _digest(key)
+            if digest is None:
+                return False
+            key.verify(signature, message, ec.ECDSA(digest))
+    except InvalidSignature:
+        return False
+    return True
+
+
+def public_keys(trusted: Trusted) -> tuple[PublicKey, ...]:
     """One key or several, as objects or PEM bytes, as a tuple without repetitions.
 
     Raises
@@ -151,8 +194,16 @@ def public_keys(trusted: Trusted) -> tuple[Ed25519PublicKey, ...]:
     KeyFileError
         No key at all, or PEM bytes that hold none.
     """
-    given = (trusted,) if isinstance(trusted, Ed25519PublicKey | bytes) else tuple(trusted)
-    keys = [key if isinstance(key, Ed25519PublicKey) else parse_public_key(key) for key in given]
+    single = (Ed25519PublicKey, ec.EllipticCurvePublicKey, bytes)
+    given: tuple[PublicKey | bytes, ...] = (trusted,) if isinstance(trusted, single) else tuple(trusted)
+    keys = [parse_verifying_key(key) if isinstance(key, bytes) else key for key in given]
     if not keys:
         raise KeyFileError("no trusted key was given; pass the custodian's public key")
     return tuple({key_id(key): key for key in keys}.values())
+
+
+def _digest(key: ec.EllipticCurvePublicKey) -> hashes.HashAlgorithm | None:
+    """The digest that belongs to the curve; ``None`` for a curve that is not taken."""
+    if isinstance(key.curve, ec.SECP256R1):
+        return hashes.SHA256()
+    return hashes.SHA384() if isinstance(key.curve, ec.SECP384R1) else None

@@ -1,7 +1,8 @@
 """In what order were records made, and has any been taken away or changed since?
 
-A folder with four files: ``entries`` (SHA-256 of each envelope, one line of 64 hexadecimal digits), ``checkpoint`` (the
-signed tree head), ``lock``, and while an entry is being added ``pending``. Adding one entry:
+A folder with these files: ``entries`` (SHA-256 of each envelope, one line of 64 hexadecimal digits), ``checkpoint``
+(the signed tree head), ``lock``, ``witnessed`` once a second party has cosigned a checkpoint, and while an entry is
+being added ``pending``. Adding one entry:
 
 1. ``pending``: the entry and its index, signed, written aside, on disk, renamed into place. From here on the entry
    stands: whatever happens next, the following opening finishes it.
@@ -12,7 +13,7 @@ signed tree head), ``lock``, and while an entry is being added ``pending``. Addi
 No two different heads of one size are ever signed, because a head is signed only after its entries are on disk. Only
 the log's own key can leave a ``pending`` that is believed, so a line slipped into ``entries`` is refused, not adopted.
 Putting back an older copy of the *whole* folder cannot be seen from inside it: keep the last checkpoint elsewhere and
-pass it as ``seen``.
+pass it as ``seen``, or have a witness keep it (``witness``).
 """
 
 from __future__ import annotations
@@ -20,15 +21,28 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from audit.record import files, merkle
-from audit.record.errors import LogError
+from audit.record.cosignature import MAX_WITNESSES, Cosigned, Sighting
+from audit.record.errors import LogError, VerificationError
 from audit.record.keys import Signer
-from audit.record.logfolder import LINE, MAX_ENTRIES, LogState, check_seen, entry_line, locked, read_state
+from audit.record.logfolder import (
+    LINE,
+    MAX_ENTRIES,
+    LogState,
+    Seen,
+    check_extends,
+    check_seen,
+    entry_line,
+    locked,
+    read_state,
+    witnessed_file,
+)
 from audit.record.note import Checkpoint, check_origin, sign_note
 from audit.record.proof import LogProof, entry_of
 
@@ -42,7 +56,7 @@ class ReleaseLog:
     Parameters
     ----------
     seen
-        A signed checkpoint of this log that was kept elsewhere; the log must still begin with that tree.
+        A checkpoint of this log that was kept elsewhere, signed or opened; the log must still begin with that tree.
     wait
         Seconds to wait for another writer.
 
@@ -50,7 +64,7 @@ class ReleaseLog:
     """
 
     def __init__(
-        self, folder: Path, origin: str, signer: Signer, *, seen: bytes | None = None, wait: float = WAIT_SECONDS
+        self, folder: Path, origin: str, signer: Signer, *, seen: Seen = None, wait: float = WAIT_SECONDS
     ) -> None:
         check_origin(origin)
         self.folder = folder
@@ -172,7 +186,7 @@ class LogWriter:
 
 
 def check_log(
-    folder: Path, origin: str, key: Ed25519PublicKey, *, seen: bytes | None = None, wait: float = WAIT_SECONDS
+    folder: Path, origin: str, key: Ed25519PublicKey, *, seen: Seen = None, wait: float = WAIT_SECONDS
 ) -> Checkpoint:
     """The log's checkpoint, if all its entries are there and agree with it; changes nothing and needs no private key.
 
@@ -182,11 +196,48 @@ def check_log(
         An entry was added, removed or changed, the checkpoint is not by this key, or the log no longer begins with the
         tree of ``seen``, a checkpoint kept elsewhere.
     """
+    return read_log(folder, origin, key, seen=seen, wait=wait).checkpoint
+
+
+def read_log(
+    folder: Path, origin: str, key: Ed25519PublicKey, *, seen: Seen = None, wait: float = WAIT_SECONDS
+) -> LogState:
+    """As ``check_log``, with all that the log holds."""
     check_origin(origin)
     with locked(folder, exclusive=False, wait=wait):
         state = read_state(folder, origin, key)
     check_seen(state, seen, origin, key)
-    return state.checkpoint
+    return state
+
+
+def accept_cosigned(
+    folder: Path, origin: str, key: Ed25519PublicKey, cosigned: Cosigned, *, wait: float = WAIT_SECONDS
+) -> Sighting:
+    """Keep what a witness has cosigned, in place of what it cosigned before; needs no private key.
+
+    Raises
+    ------
+    LogError
+        The cosigned checkpoint is not of this log, older than the one held, or one witness too many.
+    """
+    check_origin(origin)
+    with locked(folder, exclusive=True, wait=wait):
+        state = read_state(folder, origin, key)
+        try:
+            sighting = cosigned.open(origin, key)
+        except VerificationError as cause:
+            raise LogError(f"the cosigned checkpoint: {cause}; ask the witness for it again") from None
+        check_extends(state.entries, sighting.checkpoint, "that was cosigned")
+        held = {other.witness.vkey: (other, before) for other, before in state.witnessed}
+        before = held.get(cosigned.witness.vkey)
+        if before is not None and (before[1].checkpoint.size, before[1].at) > (sighting.checkpoint.size, sighting.at):
+            raise LogError("a newer checkpoint cosigned by that witness is held already; nothing was changed")
+        held[cosigned.witness.vkey] = (cosigned, sighting)
+        if len(held) > MAX_WITNESSES:
+            raise LogError(f"{len(held)} witnesses, expected at most {MAX_WITNESSES}")
+        content = witnessed_file(each for each, _ in held.values())
+        files.replace(folder / "witnessed", content, mode=_MODE, error=LogError)
+    return sighting
 
 
 def _finish(folder: Path, signer: Signer, state: LogState, index: int, entry: bytes) -> LogState:
@@ -210,13 +261,13 @@ def _finish(folder: Path, signer: Signer, state: LogState, index: int, entry: by
         checkpoint = Checkpoint(state.checkpoint.origin, len(entries), root)
         note = checkpoint.sign(signer)
         files.replace(folder / "checkpoint", note, mode=_MODE, error=LogError)
-        state = LogState(entries, checkpoint, note, None)
+        state = replace(state, entries=entries, checkpoint=checkpoint, note=note)
     try:
         (folder / "pending").unlink()
         files.sync_folder(folder)
     except OSError as cause:
         raise LogError(f"log {folder.name}: pending cannot be removed ({cause.strerror}); check rights") from None
-    return LogState(state.entries, state.checkpoint, state.note, None)
+    return replace(state, pending=None)
 
 
 def _left_by_create(path: Path) -> bool:

@@ -10,18 +10,21 @@ import fcntl
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from audit.record import files, merkle
-from audit.record.errors import LogError, VerificationError
+from audit.record import canonical, fields, files, merkle
+from audit.record.cosignature import MAX_WITNESSES, Cosigned, Sighting
+from audit.record.errors import LogError, RecordError, VerificationError
 from audit.record.note import MAX_NOTE, Checkpoint, open_note
-from audit.record.proof import LogProof
+from audit.record.proof import LogProof, Witnessed
 
 MAX_ENTRIES = 1_000_000
+_MAX_WITNESSED = MAX_WITNESSES * 2 * MAX_NOTE
+Seen = bytes | Checkpoint | None  # a checkpoint kept elsewhere: as signed by the log's present key, or opened already
 LINE = 65  # bytes of one entry with its newline
 _ENTRIES = re.compile(rb"(?:[0-9a-f]{64}\n)*")
 _PENDING = re.compile(r"sluice pending entry\n(0|[1-9][0-9]{0,15})\n([0-9a-f]{64})\n")
@@ -32,13 +35,15 @@ class LogState:
     """A log that agrees with its checkpoint.
 
     ``entries`` are those under the checkpoint, ``note`` is the checkpoint as signed, ``pending`` index and entry of an
-    append that was not ended.
+    append that was not ended. ``witnessed`` is the last checkpoint of this log that each witness has cosigned, and
+    what that says.
     """
 
     entries: tuple[bytes, ...]
     checkpoint: Checkpoint
     note: bytes
     pending: tuple[int, bytes] | None
+    witnessed: tuple[tuple[Cosigned, Sighting], ...] = ()
 
     @property
     def leaves(self) -> list[bytes]:
@@ -47,7 +52,12 @@ class LogState:
 
     def prove(self, index: int) -> LogProof:
         """The proof of one entry against this checkpoint."""
-        return LogProof(index, len(self.entries), merkle.inclusion_proof(self.leaves, index), self.note)
+        leaves = self.leaves
+        witnessed = tuple(
+            Witnessed(cosigned, merkle.consistency_proof(leaves, sighting.checkpoint.size))
+            for cosigned, sighting in self.witnessed
+        )
+        return LogProof(index, len(leaves), merkle.inclusion_proof(leaves, index), self.note, witnessed)
 
 
 def read_state(folder: Path, origin: str, key: Ed25519PublicKey) -> LogState:
@@ -92,7 +102,7 @@ def read_state(folder: Path, origin: str, key: Ed25519PublicKey) -> LogState:
         raise LogError(
             f"log {folder.name}: the pending entry has no place after {checkpoint.size} entries; restore the log"
         )
-    return LogState(entries, checkpoint, note, pending)
+    return LogState(entries, checkpoint, note, pending, _read_witnessed(folder, entries, origin, key))
 
 
 def entry_line(entry: bytes) -> bytes:
@@ -100,8 +110,14 @@ def entry_line(entry: bytes) -> bytes:
     return entry.hex().encode("ascii") + b"\n"
 
 
-def check_seen(state: LogState, seen: bytes | None, origin: str, key: Ed25519PublicKey) -> None:
-    """Return if the log begins with the tree of ``seen``, a signed checkpoint kept elsewhere.
+def witnessed_file(witnessed: Iterable[Cosigned]) -> bytes:
+    """How cosigned checkpoints lie in ``witnessed``."""
+    ordered = sorted(witnessed, key=lambda each: each.witness.vkey)
+    return canonical.encode({"version": 1, "witnessed": [each.to_dict() for each in ordered]})
+
+
+def check_seen(state: LogState, seen: Seen, origin: str, key: Ed25519PublicKey) -> None:
+    """Return if the log begins with the tree of ``seen``, a checkpoint kept elsewhere: signed by ``key``, or opened.
 
     Raises
     ------
@@ -111,18 +127,27 @@ def check_seen(state: LogState, seen: bytes | None, origin: str, key: Ed25519Pub
     if seen is None:
         return
     try:
-        before = Checkpoint.open(seen, origin, key)
+        before = Checkpoint.open(seen, origin, key) if isinstance(seen, bytes) else seen
     except VerificationError as cause:
         raise LogError(f"the checkpoint kept elsewhere: {cause}; it is not of this log") from None
-    if state.checkpoint.size < before.size:
+    check_extends(state.entries, before, "kept elsewhere")
+
+
+def check_extends(entries: Sequence[bytes], before: Checkpoint, whose: str) -> None:
+    """Return if a log of these entries begins with the tree of ``before``, a checkpoint it has signed earlier.
+
+    Raises
+    ------
+    LogError
+        It does not: rolled back, or forked.
+    """
+    if len(entries) < before.size:
         raise LogError(
-            f"the log has {state.checkpoint.size} entries, a checkpoint kept elsewhere {before.size}: an older copy "
+            f"the log has {len(entries)} entries, a checkpoint {whose} {before.size}: an older copy "
             "was put back; restore the newer one"
         )
-    if merkle.root(state.leaves[: before.size]) != before.root:
-        raise LogError(
-            f"the first {before.size} entries are not those of a checkpoint kept elsewhere: the log was forked"
-        )
+    if merkle.root([merkle.leaf_hash(entry) for entry in entries[: before.size]]) != before.root:
+        raise LogError(f"the first {before.size} entries are not those of a checkpoint {whose}: the log was forked")
 
 
 @contextlib.contextmanager
@@ -157,3 +182,25 @@ def _pending(folder: Path, checkpoint: Checkpoint, key: Ed25519PublicKey) -> tup
     if match is None:
         raise LogError(f"log {folder.name}: the pending file is another kind of note; remove it")
     return int(match[1]), bytes.fromhex(match[2])
+
+
+def _read_witnessed(
+    folder: Path, entries: tuple[bytes, ...], origin: str, key: Ed25519PublicKey
+) -> tuple[tuple[Cosigned, Sighting], ...]:
+    path = folder / "witnessed"
+    if not os.path.lexists(path):
+        return ()
+    content = files.read(path, maximum=_MAX_WITNESSED, error=LogError)
+    try:
+        document = fields.members(
+            canonical.parse(content, maximum=_MAX_WITNESSED, what="witnessed"), "witnessed", ("version", "witnessed")
+        )
+        found = [Cosigned.from_dict(each) for each in fields.items(document["witnessed"], "witnessed")]
+        opened = tuple((each, each.open(origin, key)) for each in found)
+    except RecordError as cause:
+        raise LogError(f"log {folder.name}: witnessed: {cause}; restore it, or have it cosigned again") from None
+    if content != witnessed_file(found) or len({each.witness.vkey for each in found}) != len(found):
+        raise LogError(f"log {folder.name}: witnessed: expected each witness once, in order, under version 1")
+    for _, sighting in opened:
+        check_extends(entries, sighting.checkpoint, f"witness {sighting.witness.name} has cosigned")
+    return opened

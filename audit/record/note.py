@@ -21,7 +21,8 @@ from audit.record.errors import RecordError, VerificationError
 from audit.record.keys import Signer
 
 MAX_NOTE = 4096
-_ED25519 = b"\x01"
+ED25519 = 0x01  # signature types of c2sp.org/signed-note
+COSIGNATURE = 0x04
 _ORIGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~/-]{0,199}")
 _SIGNATURE = re.compile(r"— (\S+) (\S+)\n")
 _SIZE = re.compile(r"0|[1-9][0-9]{0,15}")
@@ -29,8 +30,7 @@ _SIZE = re.compile(r"0|[1-9][0-9]{0,15}")
 
 def sign_note(text: str, name: str, signer: Signer) -> bytes:
     """The bytes of a note: ``text``, which ends in a newline, an empty line, and the signature line of key ``name``."""
-    signature = _key_hash(name, signer.public_key()) + signer.sign(text.encode("utf-8"))
-    return f"{text}\n— {name} {to_base64(signature)}\n".encode()
+    return f"{text}\n{signature_line(name, key_hash(name, signer.public_key()), signer.sign(text.encode()))}".encode()
 
 
 def open_note(note: bytes, name: str, key: Ed25519PublicKey) -> str:
@@ -47,20 +47,44 @@ def open_note(note: bytes, name: str, key: Ed25519PublicKey) -> str:
         text, separator, line = note.decode("utf-8").rpartition("\n\n")
     except UnicodeDecodeError:
         raise VerificationError("signed note: is not UTF-8 text") from None
-    match = _SIGNATURE.fullmatch(line)
-    if not separator or match is None:
+    if not separator:
         raise VerificationError("signed note: expected a text, an empty line and one signature line")
-    try:
-        signature = from_base64(match[2], "signature")
-    except RecordError as cause:
-        raise VerificationError(f"signed note: {cause}") from None
-    if match[1] != name or signature[:4] != _key_hash(name, key):
+    found, key_id, signature = parse_signature_line(line)
+    if found != name or key_id != key_hash(name, key):
         raise VerificationError("signed note: is signed under another name or by another key than the log's")
     try:
-        key.verify(signature[4:], f"{text}\n".encode())
+        key.verify(signature, f"{text}\n".encode())
     except InvalidSignature:
         raise VerificationError("signed note: was altered, or is not signed by the log's key") from None
     return f"{text}\n"
+
+
+def signature_line(name: str, key_id: bytes, signature: bytes) -> str:
+    """The line of one signature, with its newline; ``key_id`` is the 4 bytes of ``key_hash``."""
+    return f"— {name} {to_base64(key_id + signature)}\n"
+
+
+def parse_signature_line(line: str) -> tuple[str, bytes, bytes]:
+    """Key name, key id (4 bytes) and signature of one line; whether they are good is for the caller to find out.
+
+    Raises
+    ------
+    VerificationError
+        Not exactly one such line, or not canonical base64.
+    """
+    match = _SIGNATURE.fullmatch(line)
+    if match is None:
+        raise VerificationError("signed note: expected a text, an empty line and one signature line")
+    try:
+        content = from_base64(match[2], "signature")
+    except RecordError as cause:
+        raise VerificationError(f"signed note: {cause}") from None
+    return match[1], content[:4], content[4:]
+
+
+def key_hash(name: str, key: Ed25519PublicKey, kind: int = ED25519) -> bytes:
+    """The 4 bytes that name a key in a signature line (c2sp.org/signed-note, Signatures)."""
+    return hashlib.sha256(name.encode("utf-8") + b"\n" + bytes([kind]) + key.public_bytes_raw()).digest()[:4]
 
 
 def check_origin(origin: object) -> None:
@@ -107,7 +131,3 @@ class Checkpoint:
         if len(root) != 32 or size > MAX_INTEGER:
             raise VerificationError("checkpoint: expected a root of 32 bytes and a size below 2**53")
         return cls(origin, size, root)
-
-
-def _key_hash(name: str, key: Ed25519PublicKey) -> bytes:
-    return hashlib.sha256(name.encode("utf-8") + b"\n" + _ED25519 + key.public_bytes_raw()).digest()[:4]

@@ -217,6 +217,48 @@ class LogPosition:
         return cls(found["index"], found["origin"], from_base64(found["publicKey"], "log publicKey"))
 
 
+@dataclass(frozen=True)
+class Oversight:
+    """Who asked for the release and who ran it, and whose approval the policy demands before it is relied on.
+
+    ``count`` different people in one of ``roles``, neither requester nor operator; 0 for none. Both must be named
+    where approvals are demanded, or nobody could tell that they have not approved their own.
+    """
+
+    requester: str | None = None
+    operator: str | None = None
+    count: int = 0
+    roles: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name, what in ((self.requester, "requester"), (self.operator, "operator")):
+            if name is not None:
+                fields.check_name(name, what)
+        fields.check_count(self.count, "approvals count", minimum=0)
+        if tuple(sorted(set(self.roles))) != self.roles or not set(self.roles) <= {"approver", "officer"}:
+            raise RecordError("approvals roles must be approver, officer or both, in this order")
+        if bool(self.count) != bool(self.roles):
+            raise RecordError("approvals: a count needs roles, and roles need a count")
+        if self.count and (self.requester is None or self.operator is None):
+            raise RecordError("approvals are demanded, so requester and operator must be named: they cannot approve")
+
+    def to_dict(self) -> dict[str, Any]:
+        approvals = {"count": self.count, "roles": list(self.roles)}
+        return {"requester": self.requester, "operator": self.operator, "approvals": approvals}
+
+    @classmethod
+    def from_dict(cls, value: object) -> Self:
+        found = fields.members(value, "oversight", ("requester", "operator", "approvals"))
+        approvals = fields.members(found["approvals"], "approvals", ("count", "roles"))
+        roles = fields.items(approvals["roles"], "roles")
+        if not all(isinstance(role, str) for role in roles):
+            raise RecordError("approvals roles must be text")
+        return cls(found["requester"], found["operator"], approvals["count"], tuple(roles))
+
+
+NO_OVERSIGHT = Oversight()
+
+
 def digest(sha256: str) -> dict[str, str]:
     """An in-toto DigestSet of one algorithm."""
     return {"sha256": sha256}

@@ -14,13 +14,16 @@ from datetime import datetime
 from typing import Any, Literal, Self
 
 from audit.record import canonical, fields
+from audit.record.claim import PrivacyClaim
 from audit.record.encoding import check_sha256
 from audit.record.errors import RecordError, VerificationError
 from audit.record.parts import (
+    NO_OVERSIGHT,
     Attempt,
     CoarseFinding,
     DictionaryUsed,
     LogPosition,
+    Oversight,
     PolicyUsed,
     Software,
     SourceCommitment,
@@ -30,6 +33,7 @@ from audit.record.parts import (
 )
 
 __all__ = [
+    "NO_OVERSIGHT",
     "PREDICATE_TYPE",
     "PROOF_FILE",
     "RECORD_FILE",
@@ -37,7 +41,9 @@ __all__ = [
     "CoarseFinding",
     "DictionaryUsed",
     "LogPosition",
+    "Oversight",
     "PolicyUsed",
+    "PrivacyClaim",
     "ReleaseRecord",
     "Software",
     "SourceCommitment",
@@ -48,6 +54,8 @@ STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://sluice.dev/release-record/v1"
 RECORD_FILE = "record.dsse.json"
 PROOF_FILE = "log-proof.json"
+ACTIONS_FILE = "actions.json"
+TIMESTAMP_FILE = "record.tsr"
 MAX_BYTES = 2 * 1024 * 1024
 MAX_SUBJECTS = 256
 
@@ -83,9 +91,10 @@ class ReleaseRecord:
     reason: str | None = None
     findings: tuple[CoarseFinding, ...] | None = None
     synthesizer: Mapping[str, Any] | None = None
-    differential_privacy: Mapping[str, Any] | None = None
+    differential_privacy: PrivacyClaim | None = None
     expires_at: datetime | None = None
     not_covered: tuple[str, ...] = ()
+    oversight: Oversight = NO_OVERSIGHT
 
     def __post_init__(self) -> None:
         if self.decision not in ("allowed", "denied"):
@@ -97,9 +106,8 @@ class ReleaseRecord:
         check_sha256(self.evidence_sha256, "evidence digest")
         for sentence in self.not_covered:
             fields.check_line(sentence, "a notCovered sentence", maximum=500)
-        for name in ("synthesizer", "differential_privacy"):
-            if getattr(self, name) is not None:
-                object.__setattr__(self, name, fields.frozen_object(getattr(self, name), name))
+        if self.synthesizer is not None:
+            object.__setattr__(self, "synthesizer", fields.frozen_object(self.synthesizer, "synthesizer"))
         self._check_subjects()
         self._check_times()
         self._check_decision()
@@ -162,8 +170,9 @@ class ReleaseRecord:
             "releasedRows": self.released_rows,
             "software": self.software.to_dict(),
             "synthesizer": self.synthesizer,
-            "differentialPrivacy": self.differential_privacy,
+            "differentialPrivacy": None if self.differential_privacy is None else self.differential_privacy.to_dict(),
             "attempt": self.attempt.to_dict(),
+            "oversight": self.oversight.to_dict(),
             "ledgerHead": self.ledger_head,
             "log": self.log.to_dict(),
             "evidence": {"digest": digest(self.evidence_sha256)},
@@ -180,8 +189,8 @@ class ReleaseRecord:
         names = [subject.name.casefold() for subject in self.subjects]
         if len(set(names)) != len(names):
             raise RecordError("two subjects have one name; subject names must differ by more than case")
-        if {RECORD_FILE, PROOF_FILE} & set(names):
-            raise RecordError(f"{RECORD_FILE} and {PROOF_FILE} are not subjects: the record cannot hold its own digest")
+        if (later := {RECORD_FILE, PROOF_FILE, ACTIONS_FILE, TIMESTAMP_FILE}) & set(names):
+            raise RecordError(f"{', '.join(sorted(later))} are not subjects: they come after the record")
 
     def _check_times(self) -> None:
         fields.check_instant(self.registered_at, "registeredAt")
@@ -214,7 +223,7 @@ def _arguments(document: object) -> dict[str, Any]:
         raise RecordError(f"expected a {STATEMENT_TYPE} with predicate {PREDICATE_TYPE}; this is another document")
     predicate = fields.members(statement["predicate"], "predicate", _PREDICATE)
     evidence = fields.members(predicate["evidence"], "evidence", ("digest",))
-    findings, expires = predicate["findings"], predicate["expiresAt"]
+    findings, expires, claim = predicate["findings"], predicate["expiresAt"], predicate["differentialPrivacy"]
     return {
         "subjects": tuple(Subject.from_dict(each) for each in fields.items(statement["subject"], "subject")),
         "decision": predicate["decision"],
@@ -228,8 +237,9 @@ def _arguments(document: object) -> dict[str, Any]:
         "released_rows": predicate["releasedRows"],
         "software": Software.from_dict(predicate["software"]),
         "synthesizer": predicate["synthesizer"],
-        "differential_privacy": predicate["differentialPrivacy"],
+        "differential_privacy": None if claim is None else PrivacyClaim.from_dict(claim),
         "attempt": Attempt.from_dict(predicate["attempt"]),
+        "oversight": Oversight.from_dict(predicate["oversight"]),
         "ledger_head": predicate["ledgerHead"],
         "log": LogPosition.from_dict(predicate["log"]),
         "evidence_sha256": digest_of(evidence["digest"], "evidence digest"),
@@ -252,6 +262,7 @@ _PREDICATE = (
     "synthesizer",
     "differentialPrivacy",
     "attempt",
+    "oversight",
     "ledgerHead",
     "log",
     "evidence",

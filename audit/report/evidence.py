@@ -17,6 +17,7 @@ from audit.report.inputs import EvidenceInputs
 from audit.report.interval_bar import interval_bar
 from audit.report.page import render
 from audit.report.plots import distance_plot, trace_plot, weights_plot
+from audit.report.privacy import in_figures
 from audit.report.wording import (
     finding_in_words,
     limit_in_words,
@@ -66,6 +67,7 @@ def render_evidence_report(inputs: EvidenceInputs) -> str:
             "total": _duration(math.fsum(inputs.seconds.values())),
             "facts": inputs.facts,
             "not_covered": inputs.not_covered,
+            "privacy": in_figures(inputs.privacy),
         },
     )
 
@@ -113,7 +115,8 @@ def _measured(m: Measurement, beside: tuple[float, ...] = ()) -> tuple[str, tupl
         return (m.status if m.status != "measured" else "no number"), ("", "")
     count = entry(m.name).count
     if m.confidence == 1 and m.lower == m.upper:
-        return number(m.value, count=count, beside=beside), ("counted", "")
+        how = "computed" if m.name.startswith("dp_") else "counted"
+        return number(m.value, count=count, beside=beside), (how, "")
     value, lower, upper = numbers((m.value, m.lower, m.upper), count=count, beside=beside)
     return value, (f"{100 * m.confidence:.4g} % interval", f"{lower} to {upper}")
 

@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from audit.record.claim import PrivacyClaim
+from audit.report.closeness import Closeness
 from audit.report.errors import ReportError
 from policies import Decision, Dictionary, Measurement
 
@@ -34,7 +36,8 @@ class EvidenceInputs:
     ``train_people`` has one code per train row naming the person, None where one row is one person. ``trace`` holds
     (what was tried, reward) in the order of evaluation, ``seconds`` the wall time of each stage, ``facts`` what the
     record says (policy digest, attempt, versions), in the order to be shown. ``stopped`` says in words why no
-    candidate was made; like every text here it never holds a cell value.
+    candidate was made; like every text here it never holds a cell value. ``privacy`` is the claim sheet, None for no
+    claim.
 
     Raises
     ------
@@ -55,6 +58,7 @@ class EvidenceInputs:
     seconds: Mapping[str, float] = field(default_factory=dict)
     not_covered: tuple[str, ...] = ()
     stopped: str = ""
+    privacy: PrivacyClaim | None = None
 
     def __post_init__(self) -> None:
         wanted = list(self.dictionary.released)
@@ -100,7 +104,11 @@ class RecipientInputs:
     """Everything the recipient's page shows. It takes a ``Verdict``, so no measured number can be handed to it (I-7).
 
     ``facts`` are what the public record says (policy, release id, date), in the order to be shown; ``contact`` is how
-    the custodian wants to be addressed; ``bundle`` and ``public_key`` are the names used in the verify commands.
+    the custodian wants to be addressed; ``bundle`` and ``public_key`` are the names used in the verify commands;
+    ``privacy`` is the claim sheet of the public record, which holds no measured number either; ``closeness`` holds
+    grades, shown with an allowance only, where ``verdict`` discloses findings and nothing is claimed. ``approvals`` is
+    how many people must approve before the data may be used: then the custodian's trust file and root key take the
+    place of ``public_key``, since no single key says whose approval counts.
     """
 
     verdict: Verdict
@@ -110,3 +118,6 @@ class RecipientInputs:
     contact: str = ""
     bundle: str = "BUNDLE"
     public_key: str = "PUB"
+    privacy: PrivacyClaim | None = None
+    closeness: Closeness | None = None
+    approvals: int = 0

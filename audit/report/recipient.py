@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from audit.report import closeness
 from audit.report.glossary import entry
 from audit.report.inputs import RecipientInputs
 from audit.report.page import render
+from audit.report.privacy import in_plain_words
 from policies import Column
 
+_TRUST = "--trust trust.dsse.json --root root.pub.pem"
 _TYPES = {
     "integer": "whole number",
     "number": "number",
@@ -21,6 +24,7 @@ _TYPES = {
 def render_recipient_page(inputs: RecipientInputs) -> str:
     """One HTML file for the requester: the coarse verdict, what the data are and are not, and how to verify (I-7)."""
     findings = inputs.verdict.findings
+    approvals = inputs.approvals if inputs.verdict.allowed else 0
     columns = [(name, *_described(inputs.dictionary.columns[name])) for name in inputs.dictionary.released]
     return render(
         "recipient.html.j2",
@@ -36,9 +40,18 @@ def render_recipient_page(inputs: RecipientInputs) -> str:
             "facts": inputs.facts,
             "contact": inputs.contact,
             "bundle": inputs.bundle,
-            "public_key": inputs.public_key,
+            "key_options": _TRUST if approvals else f"--key {inputs.public_key}",
+            "approvals": approvals,
+            "privacy": in_plain_words(inputs.privacy) if inputs.verdict.allowed else None,
+            "closeness": _graded(inputs),
         },
     )
+
+
+def _graded(inputs: RecipientInputs) -> tuple[tuple[str, str], ...]:
+    """Nothing of a refusal, under a silent policy, or under a claim, which grades of real rows are outside of."""
+    silent = not inputs.verdict.allowed or inputs.verdict.findings is None or inputs.privacy is not None
+    return () if silent or inputs.closeness is None else closeness.in_plain_words(inputs.closeness)
 
 
 def _described(column: Column) -> tuple[str, str, str, str]:

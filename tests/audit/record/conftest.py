@@ -12,6 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from audit.record import envelope
+from audit.record.claim import Accountant, CrossCheck, DatasetBudget, Mechanism, PrivacyClaim
 from audit.record.log import ReleaseLog
 from audit.record.statement import (
     PROOF_FILE,
@@ -30,6 +31,22 @@ from audit.record.statement import (
 ORIGIN = "hospital.example/releases"
 ALLOWED_FILES = {"data.csv": b"age,sex\n61,f\n58,m\n", "report.html": b"<p>allowed</p>\n"}
 DENIED_FILES = {"report.html": b"<p>denied</p>\n"}
+CLAIM = PrivacyClaim(
+    max_rows_per_patient=5,
+    epsilon=0.998,
+    delta=1e-6,
+    mechanisms=(
+        Mechanism("gaussian", "one-way tables", count=12, drawn=12, sigma=61.5, sensitivity=5.0),
+        Mechanism("exponential", "which table next", count=9, drawn=7, epsilon=0.04),
+        Mechanism("sampled_gaussian", "cvae", noise_multiplier=4.5, sampling_rate=0.01, steps=300),
+        Mechanism("pure", "head count", epsilon=0.02),
+        Mechanism("envelope", "planned by the noisy head count", epsilon=0.5, delta=1e-7),
+    ),
+    accountant=Accountant("pld", "dp-accounting 0.6.0", (CrossCheck("rdp", 1.09), CrossCheck("zcdp", 1.12)), 0.0081),
+    budget=DatasetBudget(3.0, 1e-5, 1.75, 1.25, 0.031),
+    composition="These releases in this order, parameters fixed before each.",
+    not_covered=("The audit's own look at real rows.",),
+)
 
 
 @pytest.fixture(scope="session")
@@ -64,7 +81,7 @@ def make_record(log_key: Ed25519PrivateKey) -> Callable[..., ReleaseRecord]:
             "released_rows": 2,
             "software": Software("sluice-gate", "0.1.0", "4" * 64, "5" * 64),
             "synthesizer": {"components": ["gmm", "noise"], "weights": {"gmm": 0.75, "noise": 0.25}},
-            "differential_privacy": None,
+            "differential_privacy": CLAIM,
             "attempt": Attempt(1, 3),
             "ledger_head": "6" * 64,
             "log": LogPosition(2, ORIGIN, log_public),

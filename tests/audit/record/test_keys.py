@@ -7,6 +7,7 @@ import errno
 import hashlib
 import os
 import stat
+import subprocess
 import traceback
 from pathlib import Path
 
@@ -22,10 +23,11 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from audit.record import keys
+from audit.record import keys, pkcs8
 from audit.record.errors import KeyFileError
 
 PASSPHRASE = b"correct horse battery staple"
+FULL_COST = pkcs8.SCRYPT_COST  # read at import, before tests/conftest.py lowers it
 
 
 @pytest.fixture
@@ -51,6 +53,46 @@ def test_the_private_key_file_is_encrypted_and_for_its_owner_alone(tmp_path: Pat
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert path.read_bytes().startswith(b"-----BEGIN ENCRYPTED PRIVATE KEY-----")
     assert isinstance(load_pem_private_key(path.read_bytes(), PASSPHRASE), Ed25519PrivateKey)
+
+
+def test_a_key_file_carries_the_full_cost_of_a_guess(
+    tmp_path: Path, key: Ed25519PrivateKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """scrypt with N = 2^17, r = 8, p = 1, each behind its DER tag and length (RFC 7914, section 7)."""
+    assert FULL_COST == 2**17
+    monkeypatch.setattr(pkcs8, "SCRYPT_COST", FULL_COST)
+    keys.write_private_key(tmp_path / "gate.key", key, PASSPHRASE)
+    body = base64.b64decode(b"".join((tmp_path / "gate.key").read_bytes().splitlines()[1:-1]))
+    assert bytes.fromhex("06092b06010401da47040b") in body  # 1.3.6.1.4.1.11591.4.11, id-scrypt
+    assert bytes.fromhex("0203020000020108020101") in body
+    assert keys.load_private_key(tmp_path / "gate.key", PASSPHRASE).public_key() == key.public_key()
+
+
+def test_two_files_of_one_key_share_neither_salt_nor_ciphertext(key: Ed25519PrivateKey) -> None:
+    first, second = (pkcs8.encrypted_pem(key, PASSPHRASE).splitlines()[2:4] for _ in range(2))
+    assert not set(first) & set(second)
+
+
+def test_a_key_file_of_an_older_version_still_loads(tmp_path: Path, key: Ed25519PrivateKey) -> None:
+    older = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(PASSPHRASE))
+    (tmp_path / "gate.key").write_bytes(older)
+    (tmp_path / "gate.key").chmod(0o600)
+    assert keys.load_private_key(tmp_path / "gate.key", PASSPHRASE).public_key() == key.public_key()
+
+
+@pytest.mark.needs("openssl")
+def test_openssl_reads_a_key_file(tmp_path: Path, key: Ed25519PrivateKey) -> None:
+    keys.write_private_key(tmp_path / "gate.key", key, PASSPHRASE)
+    command = [
+        "openssl",
+        "pkey",
+        "-in",
+        str(tmp_path / "gate.key"),
+        "-passin",
+        f"pass:{PASSPHRASE.decode()}",
+        "-pubout",
+    ]
+    assert subprocess.run(command, capture_output=True, check=True).stdout == keys.public_pem(key.public_key())
 
 
 def test_the_key_id_is_the_digest_of_the_der_public_key() -> None:

@@ -19,6 +19,7 @@ TYPES: dict[str, Callable[[Any], bool]] = {
     "object": lambda value: isinstance(value, dict),
     "array": lambda value: isinstance(value, list),
     "string": lambda value: isinstance(value, str),
+    "number": lambda value: type(value) in (int, float),
     "integer": lambda value: type(value) is int,
     "boolean": lambda value: isinstance(value, bool),
     "null": lambda value: value is None,
@@ -37,8 +38,9 @@ def fits(value: Any, schema: dict[str, Any]) -> bool:
         "pattern": lambda pattern: not isinstance(value, str) or re.search(pattern, value) is not None,
         "minLength": lambda least: not isinstance(value, str) or len(value) >= least,
         "maxLength": lambda most: not isinstance(value, str) or len(value) <= most,
-        "minimum": lambda least: type(value) is not int or value >= least,
-        "maximum": lambda most: type(value) is not int or value <= most,
+        "minimum": lambda least: type(value) not in (int, float) or value >= least,
+        "exclusiveMinimum": lambda bound: type(value) not in (int, float) or value > bound,
+        "maximum": lambda most: type(value) not in (int, float) or value <= most,
         "minItems": lambda least: not isinstance(value, list) or len(value) >= least,
         "maxItems": lambda most: not isinstance(value, list) or len(value) <= most,
         "items": lambda inner: not isinstance(value, list) or all(fits(each, inner) for each in value),
@@ -67,7 +69,7 @@ def test_the_schema_is_named_after_the_predicate() -> None:
             "reason": None,
             "expires_at": None,
             "synthesizer": None,
-            "differential_privacy": {"epsilon": 1},
+            "differential_privacy": None,
         },
         {
             "decision": "denied",
@@ -88,7 +90,7 @@ def _objects(schema: dict[str, Any], value: Any) -> list[tuple[dict[str, Any], A
     if "anyOf" in schema:
         schema = schema["anyOf"][0]
     if "items" in schema:
-        return _objects(schema["items"], value[0])
+        return _objects(schema["items"], value[0]) if value else []
     if "properties" not in schema:
         return []
     inner = [found for name, each in schema["properties"].items() for found in _objects(each, value[name])]
@@ -97,7 +99,7 @@ def _objects(schema: dict[str, Any], value: Any) -> list[tuple[dict[str, Any], A
 
 def test_schema_and_software_know_the_same_fields_all_required(make_record: Make) -> None:
     found = _objects(SCHEMA, json.loads(make_record().to_payload()))
-    assert len(found) == 16
+    assert len(found) == 23
     for schema, value in found:
         assert set(schema["properties"]) == set(schema["required"]) == set(value)
         assert schema["additionalProperties"] is False
@@ -113,6 +115,12 @@ def test_schema_and_software_know_the_same_fields_all_required(make_record: Make
         (("predicate", "log", "publicKey"), "AAAA"),
         (("predicate", "source", "commitment"), "sha256:00"),
         (("subject",), []),
+        (("predicate", "differentialPrivacy", "unit"), "row"),
+        (("predicate", "differentialPrivacy", "epsilon"), 0),
+        (("predicate", "differentialPrivacy", "delta"), 1.5),
+        (("predicate", "differentialPrivacy", "mechanisms"), []),
+        (("predicate", "differentialPrivacy", "randomness"), "seed 7"),
+        (("predicate", "differentialPrivacy", "budget", "leftEpsilon"), -0.1),
         (("predicate", "surprise"), 1),
     ],
 )

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from audit.record import envelope, verify
+from audit.record import canonical, envelope, verify
 from audit.record.errors import KeyFileError, RecordError, VerificationError
 from audit.record.keys import key_id, public_pem, write_public_key
 from audit.record.log import ReleaseLog
@@ -188,9 +188,7 @@ def test_a_denied_bundle_with_data_is_refused_even_when_the_gate_key_signed_it(
     log = ReleaseLog.create(tmp_path / "log", ORIGIN, log_key)
     log.append(b"one")
     log.append(b"two")
-    signed = envelope.sign(
-        json.dumps(payload, sort_keys=True, separators=(",", ":")).encode(), envelope.IN_TOTO, gate_key
-    )
+    signed = envelope.sign(canonical.encode(payload), envelope.IN_TOTO, gate_key)
     (folder / "record.dsse.json").write_bytes(signed)
     (folder / "log-proof.json").write_bytes(log.append(signed).to_bytes())
     refused(folder, gate_key, "a denial leaves no data")
@@ -304,7 +302,8 @@ def test_the_command_returns_1_for_a_bundle_that_does_not_hold(
     assert main([str(folder), "--key", str(public), "--json"]) == 1
     shown = capsys.readouterr()
     assert "NOT VERIFIED: data.csv" in shown.err
-    assert json.loads(shown.out) == {"verified": False, "problem": shown.err.removeprefix("NOT VERIFIED: ").strip()}
+    problem = shown.err.removeprefix("NOT VERIFIED: ").strip()
+    assert json.loads(shown.out) == {"verified": False, "why": "files", "problem": problem}
 
 
 def test_the_command_returns_2_when_it_cannot_be_asked_so(

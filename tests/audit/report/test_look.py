@@ -6,12 +6,14 @@ import html
 import re
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from audit.record.claim import Mechanism
 from audit.report import (
     Distances,
     EvidenceInputs,
@@ -22,6 +24,7 @@ from audit.report import (
     render_recipient_page,
 )
 from policies import Decision
+from tests.audit.record.conftest import CLAIM
 from tests.audit.report.conftest import KINDS, dictionary_of, finding, measurement
 
 FLAGS = [
@@ -48,10 +51,11 @@ def pages(mixed: Callable[..., EvidenceInputs], rng: np.random.Generator) -> dic
         finding("k_map", float("nan"), low=11, status="inconclusive", reason=LONG),
     ))  # fmt: skip
     near = rng.gamma(3, 1, 150)
+    claim = replace(CLAIM, mechanisms=(*CLAIM.mechanisms, Mechanism("pure", LONG, epsilon=0.1)), not_covered=(LONG,))
     evidence = mixed(
         kinds, decision=limits, measurements=(measurement("nnaa_privacy_loss", 0.41, 0.06), measurement("m", 0.5, 0.1)),
         distances=Distances(near, near), weights={LONG: 0.6, "b": 0.4}, trace=((LONG, 0.1), ("b", 0.3)),
-        facts={"Policy digest": "f" * 64, LONG: LONG}, seconds={LONG: 3.0}, not_covered=(LONG,),
+        facts={"Policy digest": "f" * 64, LONG: LONG}, seconds={LONG: 3.0}, not_covered=(LONG,), privacy=claim,
     )  # fmt: skip
     verdict = Verdict.of(limits, "findings")
     dictionary = dictionary_of(**kinds)
@@ -59,7 +63,9 @@ def pages(mixed: Callable[..., EvidenceInputs], rng: np.random.Generator) -> dic
     return {
         "evidence": render_evidence_report(evidence),
         "denied": render_recipient_page(RecipientInputs(verdict, dictionary)),
-        "allowed": render_recipient_page(RecipientInputs(Verdict(True), dictionary, files, {LONG: LONG}, LONG, LONG)),
+        "allowed": render_recipient_page(
+            RecipientInputs(Verdict(True), dictionary, files, {LONG: LONG}, LONG, LONG, privacy=claim)
+        ),
     }
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Literal
 
 import pytest
 
 from audit.report import RecipientInputs, ReleasedFile, Verdict, render_recipient_page
+from audit.report.closeness import Closeness, Grade
 from policies import Decision, Dictionary
-from tests.audit.report.conftest import KINDS, Outline, dictionary_of, finding
+from tests.audit.record.conftest import CLAIM
+from tests.audit.report.conftest import KINDS, Outline, dictionary_of, finding, measurement
 
 SENTINEL = 0.123456
 FILES = (ReleasedFile("data.parquet", "9e" * 32), ReleasedFile("data.csv", "1c" * 32))
@@ -61,6 +64,23 @@ def test_an_allowance_lists_columns_files_and_how_to_verify() -> None:
     assert "data@hospital.example" in words
 
 
+@pytest.mark.parametrize(("approvals", "sentence"), [(1, "1 approval is needed"), (2, "2 approvals are needed")])
+def test_a_release_that_needs_approvals_says_so_and_gives_the_commands_that_check_them(
+    approvals: int, sentence: str
+) -> None:
+    """``--key`` alone is refused for such a release: no single key says whose approval counts."""
+    verdict = Verdict.of(decision(True), "findings")
+    inputs = RecipientInputs(verdict, dictionary_of(**KINDS), FILES, bundle="release-1", approvals=approvals)
+    words = Outline(render_recipient_page(inputs)).words
+    assert f"{sentence} before these rows may be used." in words
+    assert "gateway verify release-1 --trust trust.dsse.json --root root.pub.pem" in words
+    assert "python -m audit.record.verify release-1 --trust trust.dsse.json --root root.pub.pem" in words
+    assert "--key" not in words
+    refused = replace(inputs, verdict=Verdict.of(decision(False), "findings"), public_key="gate.pub")
+    assert "--key gate.pub" in Outline(render_recipient_page(refused)).words
+    assert "needed before these rows" not in Outline(render_recipient_page(refused)).words
+
+
 def test_a_refusal_carries_no_data_and_says_what_can_be_done() -> None:
     words = Outline(page(False)).words
     assert "Denied" in words
@@ -100,3 +120,53 @@ def test_an_empty_column_of_the_dictionary_is_not_a_column_of_the_table() -> Non
     words = Outline(page(dictionary=dictionary_of(x=bare))).words
     assert "Unit" not in words
     assert "Description" not in words
+
+
+CLOSE = "About as close to unseen patients"
+GRADED = RecipientInputs(
+    Verdict.of(decision(True), "findings"), dictionary_of(**KINDS), FILES, closeness=Closeness(Grade.AS_CLOSE)
+)
+
+
+def test_grades_of_closeness_are_told_without_a_score() -> None:
+    """(I-7) Scores far apart within one grade give the same page, and none of their digits."""
+    scores = [0.23456, 0.21098, 0.34567, 0.45678, 0.65432, 0.67891]
+    names = ["ks_holdout", "floor_ks", "total_variation_holdout", "floor_total_variation", "tstr_auc", "trtr_auc"]
+    dictionary = GRADED.dictionary.model_copy(update={"target": "stage"})
+
+    def graded(moved: float) -> str:
+        found = [measurement(name, score + moved, 0.01) for name, score in zip(names, scores, strict=True)]
+        return render_recipient_page(replace(GRADED, closeness=Closeness.of(found, dictionary)))
+
+    text = graded(0.0)
+    words = Outline(text).words
+    assert f"Single columns {CLOSE}" in words
+    assert "Pairs of columns No grade" in words
+    assert "Predicting the target column Models that learn from these rows" in words
+    assert graded(0.00321) == text
+    for score in scores:
+        assert not any(f"{score:.{decimals}f}"[1:] in words for decimals in range(2, 6))
+    part = words[words.index("How close the rows") : words.index("What you may and must not do")]
+    assert not any(letter.isdigit() for letter in part)
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+@pytest.mark.parametrize("disclosure", ["verdict", "findings"])
+def test_only_an_allowance_of_a_disclosing_policy_tells_grades(
+    allowed: bool, disclosure: Literal["verdict", "findings"]
+) -> None:
+    told = replace(GRADED, verdict=Verdict.of(decision(allowed), disclosure))
+    words = Outline(render_recipient_page(told)).words
+    assert (CLOSE in words) is (allowed and disclosure == "findings")
+    if CLOSE not in words:
+        assert render_recipient_page(told) == render_recipient_page(replace(told, closeness=None))
+
+
+def test_under_a_claim_the_page_says_that_no_grades_were_published() -> None:
+    private = replace(GRADED, privacy=CLAIM)
+    words = Outline(render_recipient_page(private)).words
+    assert CLOSE not in words
+    assert "How close the rows come to real patients was not published" in words
+    assert render_recipient_page(private) == render_recipient_page(replace(private, closeness=None))
+    silent = Outline(render_recipient_page(replace(private, verdict=Verdict(True)))).words
+    assert "not published" not in silent

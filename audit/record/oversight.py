@@ -1,0 +1,246 @@
+"""Do the people who had to agree to a release stand behind it, and has anybody withdrawn it?
+
+``actions.json`` beside the record holds what was said about it (``approval``), each statement with the proof of its
+place in the log. Whose word counts is for the trust file to say: without one, a release that needs approvals, and a
+bundle that holds actions, are refused. Read in the order of the log:
+
+* one person's later word replaces their earlier one, and one person counts once, however many keys they hold;
+* who asked for a release or ran it cannot approve it, nor overrule those who refuse it;
+* one refusal stands until its author approves after all or an officer overrides it, and then approvals still count; as
+  requester and operator can do neither, only somebody else, an officer, can end a refusal of theirs;
+* what was signed by a stolen key holds only below the place in the log from which on the trust file voids that key;
+* a revocation is final.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from audit.record import canonical, envelope, fields, files
+from audit.record.approval import ReleaseAction, same_person
+from audit.record.encoding import from_base64, to_base64
+from audit.record.errors import RecordError, VerificationError
+from audit.record.proof import LogProof, entry_of
+from audit.record.statement import ACTIONS_FILE, ReleaseRecord
+from audit.record.trust import TrustedKey, TrustFile
+
+MAX_ACTIONS = 256
+MAX_BYTES = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Logged:
+    """One action's envelope, and the proof of its place in the log."""
+
+    envelope: bytes
+    proof: LogProof
+
+
+def to_bytes(actions: Iterable[Logged]) -> bytes:
+    """The actions file, in the order of the log."""
+    ordered = sorted(actions, key=lambda each: each.proof.index)
+    listed = [{"envelope": to_base64(each.envelope), "proof": to_base64(each.proof.to_bytes())} for each in ordered]
+    return canonical.encode({"version": 1, "actions": listed})
+
+
+def read(folder: Path) -> bytes | None:
+    """The actions file of a bundle; ``None`` where there is none."""
+    path = folder / ACTIONS_FILE
+    return files.read(path, maximum=MAX_BYTES, error=VerificationError) if os.path.lexists(path) else None
+
+
+def parse(content: bytes) -> tuple[Logged, ...]:
+    """The actions in a file; their truth is for ``actions_on`` to say.
+
+    Raises
+    ------
+    VerificationError
+        Not a canonical actions file, or not in the order of the log.
+    """
+    document = canonical.parse(content, maximum=MAX_BYTES, what=ACTIONS_FILE)
+    try:
+        found = tuple(_logged(each) for each in _listed(document))
+    except RecordError as cause:
+        raise VerificationError(f"{ACTIONS_FILE}: {cause}") from None
+    places = [each.proof.index for each in found]
+    if not 1 <= len(found) <= MAX_ACTIONS or sorted(set(places)) != places:
+        raise VerificationError(f"{ACTIONS_FILE}: expected 1 to {MAX_ACTIONS} actions in the order of the log")
+    return found
+
+
+def check(record: ReleaseRecord, wrapped: bytes, content: bytes | None, trust: TrustFile | None) -> Overseen:
+    """What was said about a record, if it may be relied on; ``wrapped`` is its envelope, ``content`` the actions file.
+
+    Raises
+    ------
+    VerificationError
+        Approvals are missing, somebody refuses, it was revoked, an action does not hold, or there is no trust file to
+        tell whose word counts.
+    """
+    demanded = record.oversight.count if record.allowed else 0
+    if trust is None:
+        if content is not None or demanded:
+            needed = f"{_counted(demanded, 'approval is', 'approvals are')} demanded"
+            what = needed if demanded else f"there is {ACTIONS_FILE}"
+            raise VerificationError(
+                f"{what}, and whose word counts is in the custodian's trust file; verify with --trust and --root"
+            )
+        return NOTHING_SAID
+    actions = () if content is None else actions_on(record, wrapped, parse(content), trust)
+    return evaluate(record, actions)
+
+
+def actions_on(
+    record: ReleaseRecord, wrapped: bytes, logged: Iterable[Logged], trust: TrustFile
+) -> tuple[ReleaseAction, ...]:
+    """The actions, each by a key that had the role then, about this record, and in the same log after it.
+
+    Raises
+    ------
+    VerificationError
+        One of them is not so.
+    """
+    return tuple(_action(record, wrapped, each, trust) for each in logged)
+
+
+@dataclass(frozen=True)
+class Overseen:
+    """All that was said, in the order of the log; ``approved`` is whose approval counts, ``overridden`` who was."""
+
+    actions: tuple[ReleaseAction, ...]
+    approved: tuple[ReleaseAction, ...] = ()
+    overridden: tuple[ReleaseAction, ...] = ()
+
+    @property
+    def superseded_by(self) -> str | None:
+        """SHA-256 of the envelope of the record that has taken this one's place."""
+        return next((each.superseded_by for each in reversed(self.actions) if each.superseded_by), None)
+
+
+NOTHING_SAID = Overseen(())
+
+
+def evaluate(record: ReleaseRecord, actions: tuple[ReleaseAction, ...]) -> Overseen:
+    """What the actions amount to, in the order of the log.
+
+    Raises
+    ------
+    VerificationError
+        Revoked; or, of an allowed release: refused by somebody, or fewer approvals than the policy demands.
+    """
+    terms = record.oversight
+    involved = {same_person(name) for name in (terms.requester, terms.operator) if name is not None}
+    approved: dict[str, ReleaseAction] = {}
+    refused: dict[str, ReleaseAction] = {}
+    overridden: list[ReleaseAction] = []
+    for each in actions:
+        if each.action == "revoke":
+            raise VerificationError(
+                f"revoked by {each.by} ({each.role}) on {each.at:%Y-%m-%d %H:%M:%S} UTC: {each.reason}; do not use it"
+            )
+        if each.action == "refuse":
+            approved.pop(each.person, None)
+            refused[each.person] = each
+        elif each.person in involved:
+            continue  # their own release
+        elif each.action == "approve":
+            refused.pop(each.person, None)
+            if each.role in terms.roles:
+                approved[each.person] = each
+        elif each.action == "override":
+            overridden += refused.values()
+            refused.clear()
+    if record.allowed and refused:
+        first = next(iter(refused.values()))
+        raise VerificationError(
+            f"{_counted(len(refused), 'person refuses', 'people refuse')} this release, such as {first.by} "
+            f"({first.role}): {first.reason}; do not use it"
+        )
+    if record.allowed and len(approved) < terms.count:
+        raise VerificationError(
+            f"{len(approved)} of {terms.count} approvals that the policy demands ({' or '.join(terms.roles)}, neither "
+            "requester nor operator); do not use it before the custodian has them"
+        )
+    return Overseen(actions, tuple(approved.values()), tuple(overridden))
+
+
+def _action(record: ReleaseRecord, wrapped: bytes, logged: Logged, trust: TrustFile) -> ReleaseAction:
+    index = logged.proof.index
+    try:
+        payload, signed_by = envelope.verify_signers(logged.envelope, trust.public_keys, payload_type=envelope.IN_TOTO)
+        action = ReleaseAction.from_payload(payload)
+        _check_subject(action, record, wrapped, index)
+        signer = _signer(action, [entry for entry in map(trust.find, signed_by) if entry], index)
+        log = _check_place(record, action, logged, trust)
+        _check_not_both_stolen(signer, log)
+    except VerificationError as cause:
+        raise VerificationError(
+            f"{ACTIONS_FILE}: log entry {index}: {cause}; get the newest trust file, else do not use the bundle"
+        ) from None
+    return action
+
+
+def _check_subject(action: ReleaseAction, record: ReleaseRecord, wrapped: bytes, index: int) -> None:
+    if bytes.fromhex(action.record_sha256) != entry_of(wrapped):
+        raise VerificationError("is about another record")
+    if index <= record.log.index or action.at < record.decided_at:
+        raise VerificationError("was made before the record it is about")
+
+
+def _signer(action: ReleaseAction, signers: Iterable[TrustedKey], index: int) -> TrustedKey:
+    for entry in signers:
+        if (entry.holder, entry.role) == (action.by, action.role):
+            entry.check(action.role, action.at, log_index=index)
+            return entry
+    raise VerificationError(f"is not signed by the {action.role} key of whom it names")
+
+
+def _check_place(record: ReleaseRecord, action: ReleaseAction, logged: Logged, trust: TrustFile) -> TrustedKey:
+    """The log key by which the proof is: one that was valid then, or one that came later and is not revoked."""
+    problem = VerificationError("no log key is in the trust file")
+    for entry in trust.keys:
+        if entry.role != "log" or not isinstance(entry.public_key, Ed25519PublicKey):
+            continue
+        try:
+            logged.proof.verify(
+                logged.envelope, index=logged.proof.index, origin=record.log.origin, key=entry.public_key
+            )
+            if entry.revocation is not None or entry.valid_from <= action.at:
+                entry.check("log", action.at, log_index=logged.proof.index)
+        except VerificationError as cause:
+            problem = cause
+        else:
+            return entry
+    raise problem
+
+
+def _check_not_both_stolen(signer: TrustedKey, log: TrustedKey) -> None:
+    """Else neither the action's date nor its place in the log shows that it is older than the theft."""
+    if signer.compromised and log.compromised:
+        raise VerificationError(
+            f"the {signer.role} key {signer.id[:16]} and the log key {log.id[:16]} were both stolen, and nothing shows "
+            "that it is older than that; ask the custodian for a log proof by the new log key"
+        )
+
+
+def _counted(number: int, one: str, more: str) -> str:
+    return f"{number} {one if number == 1 else more}"
+
+
+def _listed(document: Any) -> list[Any]:
+    found = fields.members(document, "actions", ("version", "actions"))
+    if type(found["version"]) is not int or found["version"] != 1:
+        raise RecordError("expected version 1; use a newer verifier")
+    return fields.items(found["actions"], "actions")
+
+
+def _logged(value: object) -> Logged:
+    found = fields.members(value, "action", ("envelope", "proof"))
+    proof = LogProof.from_bytes(from_base64(found["proof"], "proof"))
+    return Logged(from_base64(found["envelope"], "envelope"), proof)
