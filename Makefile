@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint format clean
+.PHONY: demo test lint format clean bench-dp
 
 demo: $(VENV)/.gate  ## The main job on the Wisconsin breast cancer table: one refusal, one release, both verified.
 	$(BIN)/gateway demo --out sluice-demo
@@ -18,6 +18,21 @@ lint: $(VENV)/.dev  ## Format, lint, types, import contracts.
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Hours, most of them AIM's. SOURCE is a folder of the public tables (see benchmarks/dp/tables.py), BENCH more options of
+# benchmarks/dp/run.py, such as BENCH='--tables heart-disease --epsilons 1'.
+bench-dp: $(VENV)/.dev build/bench-dp/dpmm/.done  ## Every missing run of the DP benchmark, then its page.
+	@test -n '$(SOURCE)' || { echo 'make bench-dp SOURCE=folder-of-the-public-tables' >&2; exit 2; }
+	$(BIN)/python -m benchmarks.dp.tables --source '$(SOURCE)' --out build/bench-dp/data
+	$(BIN)/python -m benchmarks.dp.run --data build/bench-dp/data $(BENCH)
+	$(BIN)/python -m benchmarks.dp.report
+
+# AIM and MST need numpy 1.26 and pandas 2.1, and so Python 3.11
+PEER_PYTHON ?= python3.11
+build/bench-dp/dpmm/.done: benchmarks/dp/peers/requirements-dpmm.txt
+	$(PEER_PYTHON) -m venv build/bench-dp/dpmm
+	build/bench-dp/dpmm/bin/pip install --quiet --requirement $<
+	@touch $@
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format .
