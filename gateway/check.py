@@ -9,7 +9,7 @@ import numpy as np
 
 from audit.report import render_evidence_report
 from audit.report.inputs import Distances, EvidenceInputs
-from gateway.assessment import Assessment, assess
+from gateway.assessment import CLAIMED, Assessment, assess, without_claim
 from gateway.bundle import check_output
 from gateway.files import write_private
 from gateway.intake import TypedTable, read_table, split_people, type_table
@@ -22,6 +22,8 @@ WITHOUT_HOLDOUT = frozenset({"k_anonymity", "k_map", "l_diversity", "rows_per_re
 NO_HOLDOUT = (
     "needs real people that the tool has never seen: keep some back before the tool runs and give them as --holdout"
 )
+
+NO_CLAIM = "this gate claims it only of rows that it made itself: a finished file does not show what it was made from"
 
 
 def check_file(
@@ -51,16 +53,18 @@ def check_file(
     _, dictionary = read_dictionary(dictionary_file)
     progress.stage("reading the tables")
     released = type_table(read_table(synthetic), dictionary, released=True)
-    seen = type_table(read_table(real), dictionary, minimum_people=policy.minimum_people)
+    private = policy.differential_privacy is not None
+    seen = type_table(read_table(real), dictionary, minimum_people=policy.minimum_people, rows_bounded_later=private)
     split_rng, audit_rng = (np.random.default_rng(child) for child in seed.spawn(2))
     if holdout is None:
         first, second = split_people(seen.people, split_rng)
         parts = seen.take(first), seen.take(second)
     else:
-        unseen = type_table(read_table(holdout), dictionary)
+        unseen = type_table(read_table(holdout), dictionary, rows_bounded_later=private)
         # codes of two files name different people
         parts = seen, replace(unseen, people=unseen.people + seen.people_count)
-    assessment = assess(released.frame, *parts, dictionary, policy, audit_rng, progress)
+    known = without_claim(NO_CLAIM) if private else ()
+    assessment = assess(released.frame, *parts, dictionary, policy, audit_rng, progress, known)
     if holdout is None:
         assessment = _without_comparisons(assessment, policy)
     if report is not None:
@@ -70,7 +74,9 @@ def check_file(
 
 def _without_comparisons(assessment: Assessment, policy: Policy) -> Assessment:
     measurements = tuple(
-        m if m.name in WITHOUT_HOLDOUT else Measurement.void(m.name, status="inconclusive", reason=NO_HOLDOUT)
+        m
+        if m.name in (*WITHOUT_HOLDOUT, *CLAIMED)
+        else Measurement.void(m.name, status="inconclusive", reason=NO_HOLDOUT)
         for m in assessment.measurements
     )
     return replace(assessment, measurements=measurements, decision=decide(policy, measurements))

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,80 +23,39 @@ from audit.record.statement import (
 )
 from audit.record.statement import Attempt as RecordedAttempt
 from audit.record.statement import Software as RecordedSoftware
-from audit.report import render_evidence_report, render_recipient_page
-from audit.report.inputs import Distances, EvidenceInputs, RecipientInputs, ReleasedFile, Verdict
-from gateway.assessment import Assessment
+from audit.report import render_recipient_page
+from audit.report.closeness import Closeness
+from audit.report.inputs import RecipientInputs, ReleasedFile, Verdict
 from gateway.bundle import publish, put, staging
+from gateway.case import Candidate, Case
+from gateway.evidence import write_evidence
 from gateway.files import write_private
 from gateway.ledger import Attempt
+from gateway.metadata import Description, metadata_files
 from gateway.provenance import DISTRIBUTION, Software, installed_software
 from gateway.workspace import UnlockedKeys, Workspace
-from policies import Decision, Dictionary, Policy, dictionary_to_toml, released_part
-from synth.selection import SelectionTrace
-from synth.selection.trace import Point
+from policies import Decision, Policy, dictionary_to_toml, released_part
 
-NOT_COVERED = (
-    "No differential privacy is claimed: what was measured are attacks that were tried, not a bound on all attacks.",
-    "Intruders who know more than the policy's attacker, or who join this release with others, were not measured.",
-    "Synthetic rows are nobody's rows and may still be wrong about a group: nothing here says they fit a purpose.",
-)
+_VERIFY = """# How to verify this bundle
 
-VERIFY = """# How to verify this bundle
-
-You need the custodian's public key (`gate.pub.pem`), obtained from the custodian and not from this folder.
+{needed}
 
     pip install sluice-gate
-    gateway verify THIS-FOLDER --key gate.pub.pem
+    gateway verify THIS-FOLDER {keys}
 
 or, with Python and the package `cryptography` alone:
 
-    python -m audit.record.verify THIS-FOLDER --key gate.pub.pem
+    python -m audit.record.verify THIS-FOLDER {keys}
 
 `record.dsse.json` is an in-toto Statement in a DSSE envelope (Ed25519); its subjects are the SHA-256 digests of every
 other file here but the log proof. `log-proof.json` shows the record's place in the custodian's transparency log
 (RFC 6962). Nothing needs a network.
+
+Two files may be added later, and one replaced: `actions.json` (approvals, refusals, revocation: checked with the
+custodian's trust file, `{trust}`{instead}), `record.tsr` (a timestamp),
+and a newer `log-proof.json`. Ask the custodian for the newest of them before relying on an old bundle.
 """
-
-
-@dataclass(frozen=True)
-class Case:
-    """What the custodian stated: policy, dictionary, settings; and which table, by keyed commitment."""
-
-    policy: Policy
-    policy_bytes: bytes
-    dictionary: Dictionary
-    dictionary_bytes: bytes
-    settings: Mapping[str, Any]
-    commitment: str
-    seed_entropy: str
-
-    @property
-    def policy_digest(self) -> str:
-        return hashlib.sha256(self.policy_bytes).hexdigest()
-
-    @property
-    def dictionary_digest(self) -> str:
-        return hashlib.sha256(self.dictionary_bytes).hexdigest()
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """What was made and measured; or nothing, and why."""
-
-    files: Mapping[str, bytes] = field(default_factory=dict)
-    rows: int = 0
-    assessment: Assessment | None = None
-    synthesizer: Mapping[str, Any] | None = None
-    weights: Mapping[str, float] = field(default_factory=dict)
-    trace: SelectionTrace | None = None
-    warnings: tuple[str, ...] = ()
-    seconds: Mapping[str, float] = field(default_factory=dict)
-    refusal: str = ""
-
-    @classmethod
-    def none(cls, refusal: str) -> Candidate:
-        """No candidate was made; ``refusal`` says why, for the requester too."""
-        return cls(refusal=refusal)
+_BY_KEY, _BY_TRUST = "--key gate.pub.pem", "--trust trust.dsse.json --root root.pub.pem"
 
 
 @dataclass(frozen=True)
@@ -125,10 +82,10 @@ def conclude(
         Something could not be written; no bundle exists.
     """
     decided_at = datetime.now(UTC).replace(microsecond=0)
-    reason = candidate.refusal or _reason(case.policy, decision)
+    reason = candidate.refusal or candidate.cancelled or _reason(case.policy, decision)
     software = installed_software()
     evidence_folder = workspace.new_evidence_folder()
-    evidence_digest = _write_evidence(evidence_folder, case, attempt, decision, candidate, reason, software, decided_at)
+    evidence_digest = write_evidence(evidence_folder, case, attempt, decision, candidate, reason, software, decided_at)
     files = _bundle_files(case, decision, candidate, reason, decided_at, software)
     releases = workspace.log(unlocked)
     with staging(workspace.staging) as stage, releases.writer() as log:
@@ -139,7 +96,9 @@ def conclude(
             findings=_coarse(case.policy, decision),
             policy=PolicyUsed(case.policy.id, case.policy_digest),
             dictionary=DictionaryUsed(case.dictionary.name, case.dictionary_digest),
-            source=SourceCommitment(f"hmac-sha256:{case.commitment}", unlocked.commitment_id),
+            source=SourceCommitment(
+                f"hmac-sha256:{case.recorded_commitment or case.commitment}", unlocked.commitment_id
+            ),
             released_rows=candidate.rows if decision.allowed else 0,
             software=RecordedSoftware(
                 DISTRIBUTION, software.version, software.environment_digest, software.lock_digest
@@ -152,7 +111,9 @@ def conclude(
             registered_at=datetime.fromisoformat(attempt.registered_at),
             decided_at=decided_at,
             expires_at=_expiry(case.policy, decision, decided_at),
-            not_covered=NOT_COVERED,
+            not_covered=candidate.not_covered,
+            differential_privacy=candidate.claim,
+            oversight=case.oversight,
         )
         envelope = sign(record.to_payload(), IN_TOTO, unlocked.gate)
         digest = hashlib.sha256(envelope).hexdigest()
@@ -172,6 +133,20 @@ def conclude(
         put({**files, RECORD_FILE: envelope, PROOF_FILE: proof.to_bytes()}, stage)
         publish(stage, out)
     return Closed(reason, evidence_folder, proof.index)
+
+
+def how_to_verify(approvals: int) -> str:
+    """``VERIFY.md`` of a bundle that ``approvals`` people must approve before it may be used; 0 for none."""
+    if not approvals:
+        needed = "You need the custodian's public key (`gate.pub.pem`), from the custodian and not from this folder."
+        return _VERIFY.format(needed=needed, keys=_BY_KEY, trust=_BY_TRUST, instead=" in place of `--key`")
+    counted = "1 approval is" if approvals == 1 else f"{approvals} approvals are"
+    needed = (
+        f"{counted} needed before this release may be used; until `actions.json` holds them, the check below fails.\n\n"
+        "You need the custodian's trust file (`trust.dsse.json`), which says whose approvals count, and root key\n"
+        "(`root.pub.pem`), both from the custodian and not from this folder."
+    )
+    return _VERIFY.format(needed=needed, keys=_BY_TRUST, trust=_BY_TRUST, instead="")
 
 
 def _reason(policy: Policy, decision: Decision) -> str:
@@ -207,9 +182,11 @@ def _bundle_files(
 ) -> dict[str, bytes]:
     """Every file of the bundle that the record vouches for."""
     released = released_part(case.dictionary)
-    files = {"VERIFY.md": VERIFY.encode()}
+    approvals = case.oversight.count if decision.allowed else 0
+    files = {"VERIFY.md": how_to_verify(approvals).encode()}
     if decision.allowed:
         files |= {**candidate.files, "dictionary.toml": dictionary_to_toml(released).encode()}
+        files |= metadata_files(_described(case, decision, candidate, decided_at, software), files)
     page = render_recipient_page(
         RecipientInputs(
             verdict=Verdict.of(decision, case.policy.disclosure),
@@ -225,94 +202,25 @@ def _bundle_files(
             },
             bundle="THIS-FOLDER",
             public_key="gate.pub.pem",
+            privacy=candidate.claim,
+            approvals=approvals,
+            closeness=Closeness.of(candidate.assessment.measurements, released) if candidate.assessment else None,
         )
     )
     return {**files, "index.html": page.encode()}
 
 
-def _write_evidence(
-    folder: Path, case: Case, attempt: Attempt, decision: Decision, candidate: Candidate, reason: str,
-    software: Software, decided_at: datetime,
-) -> str:  # fmt: skip
-    """Exact values and the report; returns the digest that the public record carries."""
-    page = render_evidence_report(_report_inputs(case, attempt, decision, candidate, software, decided_at)).encode()
-    write_private(folder / "report.html", page)
-    measurements = candidate.assessment.measurements if candidate.assessment else ()
-    document = {
-        "decision": decision.to_dict(),
-        "reason": reason,
-        "measurements": [
-            {key: _json_number(value) for key, value in vars(measurement).items()} for measurement in measurements
-        ],
-        "selection": candidate.trace.to_dict() if candidate.trace else None,
-        "weights": dict(candidate.weights),
-        "settings": dict(case.settings),
-        "synthesizer": candidate.synthesizer,
-        "candidate": {name: hashlib.sha256(content).hexdigest() for name, content in candidate.files.items()},
-        "attempt": {"sequence": attempt.sequence, "number": attempt.number, "maximum": attempt.maximum},
-        "policyDigest": case.policy_digest,
-        "dictionaryDigest": case.dictionary_digest,
-        "sourceCommitment": case.commitment,
-        "seedEntropy": case.seed_entropy,
-        "warnings": list(candidate.warnings),
-        "seconds": dict(candidate.seconds),
-        "environment": list(software.environment),
-        "reportDigest": hashlib.sha256(page).hexdigest(),
-    }
-    content = json.dumps(document, indent=1, sort_keys=True, allow_nan=False).encode()
-    write_private(folder / "evidence.json", content)
-    return hashlib.sha256(content).hexdigest()
-
-
-def _report_inputs(
-    case: Case, attempt: Attempt, decision: Decision, candidate: Candidate, software: Software, decided_at: datetime
-) -> EvidenceInputs:
-    facts = {
-        "Dataset": case.dictionary.name,
-        "Policy": f"{case.policy.id} (sha256 {case.policy_digest})",
-        "Dictionary": f"sha256 {case.dictionary_digest}",
-        "Attempt": f"{attempt.number} of {attempt.maximum}",
-        "Decided": f"{decided_at:%Y-%m-%d %H:%M} UTC",
-        "Software": f"{DISTRIBUTION} {software.version}",
-    }
-    assessed = candidate.assessment
-    if assessed is None:
-        return EvidenceInputs(
-            decision,
-            (),
-            released_part(case.dictionary),
-            facts=facts,
-            not_covered=NOT_COVERED,
-            stopped=candidate.refusal,
-        )
-    facts |= {f"Note {number}": warning for number, warning in enumerate(candidate.warnings, start=1)}
-    return EvidenceInputs(
-        decision=decision,
-        measurements=assessed.measurements,
+def _described(
+    case: Case, decision: Decision, candidate: Candidate, decided_at: datetime, software: Software
+) -> Description:
+    """What the public record says, for machines."""
+    return Description(
         dictionary=released_part(case.dictionary),
-        train=assessed.tables.train,
-        released=assessed.tables.released,
-        train_people=assessed.tables.train_people,
-        distances=Distances(*assessed.result.distances) if assessed.result.distances else None,
-        weights=candidate.weights,
-        trace=_rewards(candidate.trace),
-        facts=facts,
-        seconds=candidate.seconds,
-        not_covered=NOT_COVERED,
+        policy=case.policy,
+        rows=candidate.rows,
+        decided_at=decided_at,
+        expires_at=_expiry(case.policy, decision, decided_at),
+        software=(DISTRIBUTION, software.version),
+        settings=_public_settings(candidate.synthesizer) or {},
+        claim=candidate.claim,
     )
-
-
-def _rewards(trace: SelectionTrace | None) -> tuple[tuple[str, float], ...]:
-    """Every evaluated point with a label a reader can tell apart."""
-    if trace is None:
-        return ()
-    return tuple((_label(point), point.reward) for point in trace.points if point.reward is not None)
-
-
-def _label(point: Point) -> str:
-    alone = [name for name, weight in point.weights.items() if weight > 0.999]
-    return alone[0] if point.source == "single" and alone else point.source
-
-
-def _json_number(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -2,38 +2,31 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from gateway.assessment import assess, threads_for
+from audit.record.statement import Oversight
+from gateway.assessment import assess
 from gateway.bundle import check_output
-from gateway.dossier import Candidate, Case, conclude
-from gateway.errors import AttemptsExhaustedError
-from gateway.intake import (
-    IntakeError,
-    TypedTable,
-    read_table,
-    split_people,
-    type_table,
-    write_csv,
-    write_parquet,
-)
+from gateway.candidate import Streams, fit_hybrid, parse_candidate, read_parts, serialise
+from gateway.case import Candidate, Case
+from gateway.claim import CANCELLED, claim_measurements
+from gateway.dossier import conclude
+from gateway.errors import AttemptsExhaustedError, BudgetExhaustedError
+from gateway.intake import IntakeError
 from gateway.ledger import Attempt
+from gateway.private import ChargedRelease, PlannedRelease, fresh_commitment, refusal_of
 from gateway.progress import Progress
 from gateway.settings import SynthesizerSettings
 from gateway.statements import read_dictionary, read_policy
 from gateway.workspace import Workspace
-from policies import Decision, Dictionary, decide
-from synth import HybridSynthesizer
-
-HOLDOUT_SHARE = 0.5  # equal halves, so that nearness to either is comparable without a correction
+from policies import Decision, Policy, decide
 
 
 @dataclass(frozen=True)
@@ -46,11 +39,29 @@ class Request:
     rows: int
     out: Path
     settings: SynthesizerSettings = field(default_factory=SynthesizerSettings)
+    requester: str | None = None
+    operator: str | None = None
+
+    def oversight(self, policy: Policy) -> Oversight:
+        """Who asked and who runs it, and what approvals the policy demands.
+
+        Raises
+        ------
+        RecordError
+            Approvals are demanded, and not both of them are named.
+        """
+        demanded = policy.required_approvals
+        if demanded is None:
+            return Oversight(self.requester, self.operator)
+        return Oversight(self.requester, self.operator, demanded.count, tuple(sorted(demanded.roles)))
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a request ended. ``seconds`` is wall time, ``peak_mebibytes`` the process's largest resident size."""
+    """How a request ended. ``seconds`` is wall time, ``peak_mebibytes`` the process's largest resident size.
+
+    ``approvals_needed`` is how many people must approve before the bundle verifies.
+    """
 
     decision: Decision
     reason: str
@@ -60,6 +71,7 @@ class Outcome:
     attempt: Attempt
     seconds: float
     peak_mebibytes: float
+    approvals_needed: int = 0
 
     @property
     def report(self) -> Path:
@@ -76,6 +88,7 @@ class Outcome:
             "attempt": {"number": self.attempt.number, "maximum": self.attempt.maximum},
             "seconds": round(self.seconds, 2),
             "peakMebibytes": round(self.peak_mebibytes),
+            "approvalsNeeded": self.approvals_needed,
         }
 
 
@@ -87,6 +100,10 @@ def release_table(
     ``seed`` drives the statistical randomness (split, fit, attack baselines). It goes into the evidence, which stays
     with the custodian, so that a release can be replayed; no DP noise is ever drawn from it.
 
+    Where the policy demands differential privacy, the plan of all mechanisms is charged to the dataset's budget before
+    the table is parsed; of its bytes only a keyed digest is taken first, by which the ledger knows the file again. The
+    charge stands however the request ends (I-8).
+
     Raises
     ------
     PolicyError, DictionaryError, IntakeError, SynthesisError, GatewayError, RecordError
@@ -96,22 +113,32 @@ def release_table(
     check_output(request.out)
     policy_bytes, policy = read_policy(request.policy_name)
     dictionary_bytes, dictionary = read_dictionary(request.dictionary_file)
+    oversight = request.oversight(policy)
     unlocked = workspace.unlock(passphrase)
+    planned = PlannedRelease.prepare(dictionary, policy, request.settings, unlocked.commitment)
+    if planned is None:
+        request.settings.arguments()  # refuses what has no meaning without differential privacy
     workspace.check_consistency()
+    commitment = unlocked.commit_file(request.data)
+    salt = b"" if planned is None else os.urandom(32)
     case = Case(
         policy=policy,
         policy_bytes=policy_bytes,
         dictionary=dictionary,
         dictionary_bytes=dictionary_bytes,
-        settings=request.settings.model_dump(mode="json"),
-        commitment=unlocked.commit_file(request.data),
+        settings=request.settings.model_dump(mode="json", exclude_unset=planned is not None),
+        commitment=commitment,
         seed_entropy=str(seed.entropy),
+        recorded_commitment=fresh_commitment(unlocked.commitment, commitment, salt) if salt else commitment,
+        commitment_salt=salt.hex(),
+        oversight=oversight,
     )
-    attempt, refusal = _register(case, request, workspace)
+    source = f"hmac-sha256:{commitment} {unlocked.commitment_id}"
+    attempt, charged, refusal = _register(case, request, planned, source, workspace, progress)
     if refusal is not None:
         decision, candidate = decide(policy, ()), Candidate.none(refusal)
     else:
-        candidate, decision = _candidate(case, request, attempt, workspace, seed, progress)
+        candidate, decision = _candidate(case, request, attempt, charged, workspace, seed, progress)
     progress.stage("recording")
     closed = conclude(case, attempt, decision, candidate, request.out, workspace, unlocked)
     return Outcome(
@@ -123,98 +150,81 @@ def release_table(
         attempt=attempt,
         seconds=time.monotonic() - began,
         peak_mebibytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        approvals_needed=oversight.count if decision.allowed else 0,
     )
 
 
-def _register(case: Case, request: Request, workspace: Workspace) -> tuple[Attempt, str | None]:
-    """The attempt, written down before rows are read; or the reason why none is made (I-8)."""
+def _register(
+    case: Case, request: Request, planned: PlannedRelease | None, source: str, workspace: Workspace, progress: Progress
+) -> tuple[Attempt, ChargedRelease | None, str | None]:
+    """The attempt and its charge, written down before rows are read; or the reason why none is made (I-8)."""
     dataset, policy = case.dictionary.name, case.policy
-    if policy.differential_privacy is not None:
-        used = workspace.ledger.used(dataset=dataset, policy=policy.id)
-        attempt = Attempt.unregistered(dataset, policy.id, min(used + 1, policy.attempts.max), policy.attempts.max)
-        return attempt, (
-            "the policy demands a differential privacy claim, and this version of Sluice can make none; "
-            "the table was not read"
-        )
     body = {"commitment": case.commitment, "policyDigest": case.policy_digest, "rows": request.rows}
     try:
-        return workspace.ledger.register(
+        attempt = workspace.ledger.register(
             dataset=dataset, policy=policy.id, maximum=policy.attempts.max, request=body
-        ), None
+        )
+        if planned is None:
+            return attempt, None, None
+        progress.stage("charging the dataset's privacy budget")
+        return attempt, planned.charge(workspace.ledger, attempt, source), None
     except AttemptsExhaustedError:
         attempt = Attempt.unregistered(dataset, policy.id, policy.attempts.max, policy.attempts.max)
-        return attempt, (
+        return attempt, None, (
             f"all {policy.attempts.max} attempts that the policy allows on this dataset are used; "
             "the table was not read"
-        )
+        )  # fmt: skip
+    except BudgetExhaustedError as cause:
+        return attempt, None, refusal_of(cause)
 
 
 def _candidate(
-    case: Case, request: Request, attempt: Attempt, workspace: Workspace, seed: np.random.SeedSequence,
-    progress: Progress,
+    case: Case, request: Request, attempt: Attempt, charged: ChargedRelease | None, workspace: Workspace,
+    seed: np.random.SeedSequence, progress: Progress,
 ) -> tuple[Candidate, Decision]:  # fmt: skip
     """Intake, fit, serialise once, audit those bytes (I-1)."""
-    split_rng, fit_rng, sample_rng, audit_rng = (np.random.default_rng(child) for child in seed.spawn(4))
+    streams = Streams.of(seed)
     clock = _Clock()
     try:
-        train, holdout, warnings = _intake(case, request, split_rng, progress)
+        split = None if charged is None else charged.split
+        parts = read_parts(request.data, case.dictionary, case.policy, split, streams.split, progress)
     except IntakeError:
         workspace.ledger.conclude(attempt, "unusable", {})
+        if charged is not None:
+            progress.note("the charge to the dataset's privacy budget stands: it was made before the table was read")
         raise
     clock.lap("intake")
-    synthesizer = HybridSynthesizer(case.dictionary, **request.settings.arguments())
-    with threads_for(train.row_count):
-        synthesizer.fit(train.frame, fit_rng, people=train.people, progress=progress.stage("fitting the synthesizer"))
+    made = (
+        fit_hybrid(case.dictionary, request.settings, parts.train, streams.fit, progress)
+        if charged is None
+        else charged.fit(parts.train, progress)
+    )
     clock.lap("fit")
     progress.stage("sampling")
-    sampled = synthesizer.sample(request.rows, sample_rng)
-    files = {"data.parquet": write_parquet(sampled, case.dictionary), "data.csv": write_csv(sampled, case.dictionary)}
+    sampled = made.sample(request.rows, streams.sample)
+    claim = None if charged is None else charged.claim()
+    known = () if charged is None else claim_measurements(claim)
+    files = serialise(sampled, case.dictionary)
     released = parse_candidate(files, case.dictionary)
     clock.lap("sample and serialise")
-    assessment = assess(released, train, holdout, case.dictionary, case.policy, audit_rng, progress)
+    assessment = assess(
+        released, parts.train, parts.holdout, case.dictionary, case.policy, streams.audit, progress, known
+    )
     clock.lap("audit")
     candidate = Candidate(
         files=files,
         rows=len(released),
         assessment=assessment,
-        synthesizer=synthesizer.settings_,
-        weights=synthesizer.weights_,
-        trace=synthesizer.trace_,
-        warnings=warnings,
+        synthesizer=made.settings_,
+        weights=made.weights_,
+        trace=made.trace_,
+        warnings=parts.warnings,
         seconds={**clock.seconds, **{f"audit: {name}": took for name, took in assessment.result.seconds.items()}},
+        claim=claim,
+        held_out=None if charged is None or charged.recurs else parts.held_out,
+        cancelled="" if charged is None or claim is not None else CANCELLED,
     )
     return candidate, assessment.decision
-
-
-def _intake(
-    case: Case, request: Request, rng: np.random.Generator, progress: Progress
-) -> tuple[TypedTable, TypedTable, tuple[str, ...]]:
-    progress.stage("reading the table")
-    table = type_table(read_table(request.data), case.dictionary, minimum_people=case.policy.minimum_people)
-    for warning in table.warnings:
-        progress.note(warning)
-    classes = None
-    if case.dictionary.target is not None:
-        classes = table.frame[case.dictionary.target].cat.codes.to_numpy().astype(np.int64)
-    seen, unseen = split_people(table.people, rng, HOLDOUT_SHARE, classes=classes)
-    return table.take(seen), table.take(unseen), table.warnings
-
-
-def parse_candidate(files: Mapping[str, bytes], dictionary: Dictionary) -> pd.DataFrame:
-    """The typed frame that a recipient reads from the released bytes, the same from either file.
-
-    Raises
-    ------
-    RuntimeError
-        The two files do not hold one table: a fault of ours, and nothing may be released.
-    """
-    parquet, csv = (
-        type_table(raw, dictionary, released=True).frame
-        for raw in (read_table(files["data.parquet"], "parquet"), read_table(files["data.csv"], "csv"))
-    )
-    if not parquet.equals(csv):
-        raise RuntimeError("the candidate's files disagree")
-    return parquet
 
 
 class _Clock:

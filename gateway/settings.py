@@ -13,6 +13,7 @@ from synth.calibration import DEFAULT_CALIBRATION, METHODS
 from synth.components import REGISTRY
 from synth.hybrid import DEFAULT_COMPONENTS
 
+_PRIVATE_ONLY = ("graphical", "star")  # they learn from noisy tables
 ComponentName = Annotated[str, Field(max_length=40)]
 
 
@@ -32,9 +33,8 @@ class SynthesizerSettings(BaseModel):
     def _names_are_known(self) -> Self:
         if not self.components or len(set(self.components)) != len(self.components):
             raise ValueError("components must be named, each once")
-        unknown = set(self.components) - set(REGISTRY)
-        if unknown:
-            raise ValueError(f"unknown components; there are: {', '.join(REGISTRY)}")
+        if set(self.components) - {*REGISTRY, *_PRIVATE_ONLY}:
+            raise ValueError(f"unknown components; there are: {', '.join((*REGISTRY, *_PRIVATE_ONLY))}")
         if set(self.calibration) - set(METHODS):
             raise ValueError(f"unknown calibration; there are: {', '.join(METHODS)}")
         if self.weights is not None:
@@ -44,8 +44,41 @@ class SynthesizerSettings(BaseModel):
                 raise ValueError("weights must not all be zero")
         return self
 
+    def private_arguments(self) -> dict[str, Any]:
+        """Keyword arguments of ``synth.PrivateHybridSynthesizer``: only what the file itself says.
+
+        Raises
+        ------
+        GatewayError
+            The file sets what is settled under differential privacy (weights and calibration follow the noisy tables,
+            row-based components run on generated rows only), or leaves out the component the others start from.
+        """
+        senseless = sorted(self.model_fields_set - {"version", "components"})
+        if senseless:
+            raise GatewayError(
+                f"the synthesizer settings name {', '.join(senseless)}, which have no meaning under the policy's "
+                "differential privacy; leave them out"
+            )
+        if "components" not in self.model_fields_set:
+            return {}
+        if "graphical" not in self.components:
+            raise GatewayError(
+                "under differential privacy the components must include graphical: the others start there"
+            )
+        return {"components": self.components}
+
     def arguments(self) -> dict[str, Any]:
-        """Keyword arguments of ``synth.HybridSynthesizer``."""
+        """Keyword arguments of ``synth.HybridSynthesizer``.
+
+        Raises
+        ------
+        GatewayError
+            A component is named that there is only under differential privacy.
+        """
+        if set(self.components) & set(_PRIVATE_ONLY):
+            raise GatewayError(
+                f"the components {' and '.join(_PRIVATE_ONLY)} exist only where the policy demands differential privacy"
+            )
         return {name: getattr(self, name) for name in ("components", "form", "weights", "selection", "calibration")}
 
 

@@ -3,20 +3,25 @@
 | name | holds |
 |---|---|
 | `sluice-workspace` | marks the folder and its layout version |
-| `keys/` | `gate.pem`, `log.pem` (encrypted), their `.pub.pem`, `commitment.key` |
-| `ledger.sqlite` | every attempt |
+| `keys/` | `gate.pem`, `log.pem`, `commitment.pem` (encrypted), two `.pub.pem`; `gate.token.json` where the gate's |
+| | key is in a hardware token; `keyring.json`, every key there has been; `trust.dsse.json`, `root.pub.pem` |
+| `ledger.json` | where the ledger is (a file here, or PostgreSQL by URL, never with a password), and which one it is |
+| `ledger.sqlite` | every attempt and every privacy charge, unless they are in PostgreSQL |
+| `ledger.mark` | the last ledger entry that this workspace wrote |
 | `log/` | the transparency log |
 | `records/` | every signed record, by its place in the log |
+| `actions/` | what people have signed about them since: approvals, refusals, revocations |
 | `evidence/` | exact values and the report of each release; never leaves the custodian |
 | `staging/` | a bundle being prepared; emptied when its process is gone |
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
+import contextlib
+import json
 import secrets
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,15 +31,24 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from audit.record import files, keys
 from audit.record.envelope import IN_TOTO, verify
 from audit.record.envelope import MAX_BYTES as MAX_ENVELOPE
-from audit.record.errors import RecordError
+from audit.record.errors import RecordError, VerificationError
+from audit.record.keys import EnvelopeSigner
 from audit.record.log import ReleaseLog
+from audit.record.note import Checkpoint
 from audit.record.statement import ReleaseRecord
-from gateway.errors import GatewayError, WorkspaceError
+from gateway.commitment import commitment_id, commitment_of
+from gateway.errors import LedgerError, WorkspaceError
 from gateway.files import make_private_folder, write_private
+from gateway.keyring import Keyring, new_keyring
 from gateway.ledger import Ledger
+from gateway.ledger.address import Address
+from gateway.passphrase import read_pin
+from gateway.signing import check_in_force, open_gate
 
 _MARK = "sluice-workspace"
-_LAYOUT = b"1\n"
+_LAYOUT = b"2\n"
+_LEDGER_FILE = "ledger.sqlite"
+_RECORDS = "*.dsse.json"
 _FOLDERS = ("keys", "records", "evidence", "staging")
 
 
@@ -42,7 +56,7 @@ _FOLDERS = ("keys", "records", "evidence", "staging")
 class UnlockedKeys:
     """The private keys of a workspace, in memory for one command."""
 
-    gate: Ed25519PrivateKey
+    gate: EnvelopeSigner
     log: Ed25519PrivateKey
     commitment: bytes
 
@@ -54,19 +68,12 @@ class UnlockedKeys:
         GatewayError
             The file cannot be read.
         """
-        try:
-            commitment = hmac.new(self.commitment, digestmod=hashlib.sha256)
-            with path.open("rb") as file:
-                while chunk := file.read(1 << 20):
-                    commitment.update(chunk)
-            return commitment.hexdigest()
-        except OSError as cause:
-            raise GatewayError(f"{path.name}: cannot be read ({cause.strerror}); check the path") from None
+        return commitment_of(path, self.commitment)
 
     @property
     def commitment_id(self) -> str:
         """Names the commitment key without revealing it."""
-        return hmac.new(self.commitment, b"sluice commitment key id", hashlib.sha256).hexdigest()[:16]
+        return commitment_id(self.commitment)
 
 
 @dataclass(frozen=True)
@@ -76,14 +83,25 @@ class Workspace:
     folder: Path
 
     @classmethod
-    def create(cls, folder: Path, passphrase: bytes) -> Workspace:
-        """Make a workspace with new keys, an empty ledger and an empty log.
+    def create(cls, folder: Path, passphrase: bytes, *, ledger: str | None = None) -> Workspace:
+        """Make a workspace with new keys, a ledger and an empty log.
+
+        Parameters
+        ----------
+        ledger
+            ``postgresql://user@host:port/database`` keeps the ledger there; workspaces that name one database share
+            one ledger, and so each dataset's budget. Without it the ledger is a SQLite file in the workspace. A
+            password in the URL is used now and stored nowhere: later commands find it as libpq does.
 
         Raises
         ------
         WorkspaceError
             The folder exists, or cannot be made.
+        LedgerError
+            The database cannot be used.
         """
+        if ledger is not None and not folder.exists():
+            Ledger.create(ledger)  # first, so that a database out of reach leaves no half-made folder
         try:
             make_private_folder(folder)
         except FileExistsError:
@@ -96,9 +114,14 @@ class Workspace:
         for name, key in (("gate", gate), ("log", log)):
             keys.write_private_key(folder / "keys" / f"{name}.pem", key, passphrase)
             keys.write_public_key(folder / "keys" / f"{name}.pub.pem", key.public_key())
-        write_private(folder / "keys" / "commitment.key", secrets.token_bytes(32))
-        Ledger.create(folder / "ledger.sqlite")
-        ReleaseLog.create(folder / "log", _origin(log.public_key()), log)
+        keys.write_private_key(folder / "keys" / "commitment.pem", keys.generate_key(), passphrase)
+        origin = _origin(log.public_key())
+        new_keyring(origin, gate.public_key(), log.public_key()).save(folder / "keys")
+        place = folder / _LEDGER_FILE if ledger is None else ledger
+        kept = Ledger.create(place, mark=folder / "ledger.mark")
+        where = {"place": _LEDGER_FILE if ledger is None else str(Address.parse(ledger)), "identity": kept.identity}
+        write_private(folder / "ledger.json", json.dumps(where, indent=1).encode())
+        ReleaseLog.create(folder / "log", origin, log)
         (folder / "log").chmod(0o700)
         write_private(folder / _MARK, _LAYOUT)  # last, so that a folder with the mark is a whole workspace
         return cls(folder)
@@ -123,19 +146,34 @@ class Workspace:
             raise WorkspaceError(f"{folder.name}: others than its owner may enter it; run chmod 700 on it")
         return cls(folder)
 
-    def unlock(self, passphrase: bytes) -> UnlockedKeys:
-        """The private keys.
+    def unlock(self, passphrase: bytes, pin: Callable[[], str] = read_pin) -> UnlockedKeys:
+        """The private keys; ``pin`` is asked where the gate's key is in a hardware token.
+
+        Raises
+        ------
+        KeyFileError
+            Wrong passphrase or PIN, a token that is away, or a key file that others could have read.
+        WorkspaceError
+            A key has expired, is revoked, or is being rotated.
+        """
+        check_in_force(self.folder / "keys", "log")
+        return UnlockedKeys(
+            gate=open_gate(self.folder / "keys", passphrase, pin),
+            log=keys.load_private_key(self.folder / "keys" / "log.pem", passphrase),
+            commitment=self.commitment_key(passphrase),
+        )
+
+    def commitment_key(self, passphrase: bytes) -> bytes:
+        """The 32-byte key of commitments to source files; who has it can try a guessed table against a record.
+
+        It signs nothing, but is kept in the form of a signing key, so that there is one encryption for all keys.
 
         Raises
         ------
         KeyFileError
             Wrong passphrase, or a key file that others could have read.
         """
-        return UnlockedKeys(
-            gate=keys.load_private_key(self.folder / "keys" / "gate.pem", passphrase),
-            log=keys.load_private_key(self.folder / "keys" / "log.pem", passphrase),
-            commitment=files.read(self.folder / "keys" / "commitment.key", maximum=64, error=RecordError),
-        )
+        return keys.load_private_key(self.folder / "keys" / "commitment.pem", passphrase).private_bytes_raw()
 
     @property
     def gate_public_key(self) -> Path:
@@ -144,11 +182,33 @@ class Workspace:
 
     def key_id(self) -> str:
         """Id of the gate key: SHA-256 of its DER SubjectPublicKeyInfo."""
-        return keys.key_id(keys.load_public_key(self.gate_public_key))
+        return keys.key_id(keys.load_verifying_key(self.gate_public_key))
+
+    @property
+    def keyring(self) -> Keyring:
+        """Every key the workspace has had, and those of its approvers and officers."""
+        return Keyring.load(self.folder / "keys")
 
     @property
     def ledger(self) -> Ledger:
-        return Ledger(self.folder / "ledger.sqlite")
+        """The workspace's own ledger: another in its place, or an older copy of it, is refused when it is used (I-9).
+
+        Raises
+        ------
+        LedgerError
+            ``ledger.json`` is missing or not as written.
+        """
+        content = files.read(self.folder / "ledger.json", maximum=8192, error=LedgerError)
+        try:
+            where = json.loads(content)
+            place, identity = str(where["place"]), str(where["identity"])
+        except (KeyError, TypeError, ValueError):
+            raise LedgerError("ledger.json: not as gateway init wrote it; restore it") from None
+        return Ledger(
+            self.folder / _LEDGER_FILE if place == _LEDGER_FILE else place,
+            identity=identity,
+            mark=self.folder / "ledger.mark",
+        )
 
     @property
     def records(self) -> Path:
@@ -158,11 +218,36 @@ class Workspace:
     def staging(self) -> Path:
         return self.folder / "staging"
 
+    @property
+    def log_public_key(self) -> Path:
+        """The key that witnesses and readers of the log need."""
+        return self.folder / "keys" / "log.pub.pem"
+
+    def log_origin(self) -> str:
+        """The name under which the log signs; it outlives the log's keys."""
+        return self.keyring.origin
+
+    def seen_checkpoint(self) -> Checkpoint | None:
+        """The last state of the log that the ledger remembers, signed by whichever log key was in force then.
+
+        Raises
+        ------
+        LedgerError
+            It is not by a log key of this workspace.
+        """
+        ring = self.keyring
+        note = self.ledger.last_checkpoint(ring.origin)
+        if note is None:
+            return None
+        for entry in reversed(ring.of("log")):
+            if isinstance(entry.public_key, Ed25519PublicKey):
+                with contextlib.suppress(VerificationError):
+                    return Checkpoint.open(note, ring.origin, entry.public_key)
+        raise LedgerError("the checkpoint in the ledger is by no log key of this workspace; restore keys and ledger")
+
     def log(self, unlocked: UnlockedKeys) -> ReleaseLog:
         """The transparency log, held against the last checkpoint the ledger remembers."""
-        return ReleaseLog(
-            self.folder / "log", _origin(unlocked.log.public_key()), unlocked.log, seen=self.ledger.last_checkpoint()
-        )
+        return ReleaseLog(self.folder / "log", self.log_origin(), unlocked.log, seen=self.seen_checkpoint())
 
     def new_evidence_folder(self) -> Path:
         """A private folder for what stays inside, named by time and a random suffix."""
@@ -179,15 +264,28 @@ class Workspace:
         LedgerError
             It was edited, or an earlier copy was put back.
         RecordError
-            The newest record is not by this workspace's gate key.
+            The newest record is by no gate key of this workspace.
         """
-        newest = max(self.records.glob("*.dsse.json"), default=None)
-        cited = None
-        if newest is not None:
-            envelope = files.read(newest, maximum=MAX_ENVELOPE, error=RecordError)
-            trusted = keys.load_public_key(self.gate_public_key)
-            cited = ReleaseRecord.from_payload(verify(envelope, trusted, payload_type=IN_TOTO)).ledger_head
-        self.ledger.verify(cited=cited)
+        newest = max(self.records.glob(_RECORDS), default=None)
+        self.ledger.verify(cited=() if newest is None else (self._cited_by(newest),))
+
+    def check_ledger(self) -> tuple[int, int]:
+        """Ledger chain intact, with the state that every single record cites; counts of entries and records.
+
+        Raises
+        ------
+        LedgerError
+            It was edited, put back, or replaced by a copy that went its own way.
+        RecordError
+            A record is by no gate key of this workspace.
+        """
+        cited = [self._cited_by(record) for record in sorted(self.records.glob(_RECORDS))]
+        return self.ledger.verify(cited=cited), len(cited)
+
+    def _cited_by(self, record: Path) -> str:
+        envelope = files.read(record, maximum=MAX_ENVELOPE, error=RecordError)
+        trusted = [entry.public_key for entry in self.keyring.of("gate")]
+        return ReleaseRecord.from_payload(verify(envelope, trusted, payload_type=IN_TOTO)).ledger_head
 
 
 def _origin(log_key: Ed25519PublicKey) -> str:

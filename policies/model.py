@@ -78,6 +78,24 @@ class DifferentialPrivacy(Strict):
         return self.lifetime or LifetimeBudget(epsilon=self.epsilon, delta=self.delta, source=self.source)
 
 
+class RequiredApprovals(Strict):
+    """How many different people must approve a release before anybody may rely on it, and in which roles.
+
+    Requester and operator do not count, and must be named with the request. The bundle is made, but verification
+    refuses it until the approvals are there.
+    """
+
+    count: Annotated[int, Field(ge=1, le=10)]
+    roles: Annotated[tuple[Literal["approver", "officer"], ...], Field(min_length=1)] = ("approver", "officer")
+    source: Line = "house"
+
+    @model_validator(mode="after")
+    def _each_role_once(self) -> Self:
+        if len(set(self.roles)) != len(self.roles):
+            raise ValueError("a role is named twice")
+        return self
+
+
 class Attempts(Strict):
     """How often one dataset may be put to one policy before it stays refused."""
 
@@ -106,6 +124,7 @@ class Policy(Strict):
     attacker: Attacker = Attacker()
     attempts: Attempts = Attempts()
     differential_privacy: DifferentialPrivacy | None = None
+    required_approvals: RequiredApprovals | None = None
     limits: dict[MeasureName, Limit]
 
     @model_validator(mode="after")

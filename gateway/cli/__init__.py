@@ -15,6 +15,17 @@ _COMMANDS = {
     "release": "gateway.cli.release:release",
     "check": "gateway.cli.check:check",
     "verify": "gateway.cli.verify:verify",
+    "replay": "gateway.cli.replay:replay",
+    "keys": "gateway.cli.keys:keys",
+    "timestamp": "gateway.cli.timestamp:timestamp",
+    "ledger": "gateway.cli.ledger:ledger",
+    "approve": "gateway.cli.act:approve",
+    "refuse": "gateway.cli.act:refuse",
+    "override": "gateway.cli.act:override",
+    "revoke": "gateway.cli.act:revoke",
+    "supersede": "gateway.cli.act:supersede",
+    "log": "gateway.cli.log:log",
+    "audit": "gateway.cli.audit:audit",
     "demo": "gateway.cli.demo:demo",
 }
 

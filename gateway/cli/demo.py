@@ -13,6 +13,7 @@ from gateway.cli.verdict import echo_decision
 from gateway.demo import POLICY, demonstrate
 from gateway.exits import Exit
 from gateway.progress import Progress
+from gateway.release import Outcome
 
 
 @click.command()
@@ -48,11 +49,15 @@ def demo(out: Path, rows: int, quiet: bool, as_json: bool) -> None:
             (f"Copying configuration under policy {POLICY}", shown.refused, shown.refused_verified),
             (f"Default configuration under policy {POLICY}", shown.released, shown.released_verified),
         ):
-            click.echo(f"\n{title}: {'released' if outcome.decision.allowed else 'refused'}", err=True)
+            click.echo(f"\n{title}: {_verdict(outcome)}", err=True)
             echo_decision(outcome.decision)
             click.echo(summary(verified), err=True, nl=False)
         click.echo("\nReports (open in a browser; they stay with the custodian):")
-        click.echo(f"  refused   {shown.refused.report}")
-        click.echo(f"  released  {shown.released.report}")
-        click.echo(f"Bundle for the recipient: {shown.released.bundle}")
+        for outcome in (shown.refused, shown.released):
+            click.echo(f"  {_verdict(outcome):<8}  {outcome.report}")
+        click.echo(f"Bundle for the recipient: {shown.released.bundle} ({_verdict(shown.released)})")
     sys.exit(Exit.ALLOWED if as_expected else Exit.UNEXPECTED)
+
+
+def _verdict(outcome: Outcome) -> str:
+    return "released" if outcome.decision.allowed else "refused"

@@ -30,7 +30,9 @@ def dictionary() -> None:
 def draft(data: Path, out: Path | None, name: str | None) -> None:
     """Propose a dictionary for DATA (CSV or Parquet).
 
-    Every fact read off the data is marked from_data: confirm or replace it, then remove the mark.
+    Every fact read off the data is marked from_data: confirm or replace it, then remove the mark. A policy that demands
+    differential privacy takes no dictionary with such marks, needs max_rows_per_patient where patient is named, and
+    spends less of its budget where people says how many patients the table is publicly known to hold, roughly.
 
     \b
     Example:
@@ -51,6 +53,9 @@ def draft(data: Path, out: Path | None, name: str | None) -> None:
 @failing_cleanly
 def check(dictionary_file: Path, data: Path | None, as_json: bool) -> None:
     """Check that DICTIONARY is usable and, with --data, that a table fits it.
+
+    Do this before a release under differential privacy: that one charges the budget before it reads the table, and the
+    charge stands where the table then does not fit.
 
     \b
     Example:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -35,10 +36,15 @@ def list_packs(as_json: bool) -> None:
     """
     packs = [load_pack(name) for name in pack_names()]
     if as_json:
-        print_json([{"id": pack.id, "context": pack.context, "purpose": pack.purpose} for pack in packs])
+        print_json(
+            [
+                {"id": pack.id, "context": pack.context, "purpose": pack.purpose, "differentialPrivacy": budget(pack)}
+                for pack in packs
+            ]
+        )
         return
     for pack in packs:
-        click.echo(f"{pack.id:20} {pack.context:11} {pack.purpose}")
+        click.echo(f"{pack.id:20} {pack.context:11} {pack.purpose}{budget_in_words(pack)}")
 
 
 @policy.command()
@@ -73,12 +79,39 @@ def check(policy_file: Path, as_json: bool) -> None:
     """
     _, model = read_policy(str(policy_file))
     if as_json:
-        print_json({"usable": True, "id": model.id, "limits": len(model.demands())})
+        print_json(
+            {"usable": True, "id": model.id, "limits": len(model.demands()), "differentialPrivacy": budget(model)}
+        )
     else:
         click.echo(f"{policy_file.name}: usable; {describe(model)}")
 
 
 def describe(model: Policy) -> str:
     """One line about a policy."""
-    dp = "; demands a differential privacy claim" if model.differential_privacy else ""
-    return f"{model.id}, {model.context}, {len(model.limits)} limits of {len(MEASURE_NAMES)} measures{dp}"
+    limits = f"{len(model.limits)} limits of {len(MEASURE_NAMES)} measures"
+    return f"{model.id}, {model.context}, {limits}{budget_in_words(model)}"
+
+
+def budget(model: Policy) -> dict[str, Any] | None:
+    """What one release may cost a patient, and all releases of a dataset together; None where no claim is demanded."""
+    claim = model.differential_privacy
+    if claim is None:
+        return None
+    lifetime = claim.lifetime_budget
+    return {
+        "epsilon": claim.epsilon,
+        "delta": claim.delta,
+        "lifetime": {"epsilon": lifetime.epsilon, "delta": lifetime.delta},
+    }
+
+
+def budget_in_words(model: Policy) -> str:
+    """The same at the end of a line."""
+    claim = model.differential_privacy
+    if claim is None:
+        return ""
+    lifetime = claim.lifetime_budget
+    return (
+        f"; demands differential privacy of epsilon {claim.epsilon:g}, delta {claim.delta:g}, and of epsilon "
+        f"{lifetime.epsilon:g}, delta {lifetime.delta:g} over all releases of a dataset"
+    )

@@ -35,6 +35,13 @@ from gateway.workspace import Workspace
 @policy_option
 @click.option("--rows", required=True, type=click.IntRange(min=1), help="How many synthetic rows to release.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the bundle; must not exist.")
+@click.option("--requester", help="Who asks for the release; needed where the policy demands approvals.")
+@click.option(
+    "--operator",
+    envvar="SLUICE_OPERATOR",
+    show_envvar=True,
+    help="Who runs this command; needed where the policy demands approvals. Neither of the two can approve.",
+)
 @synthesizer_option
 @workspace_option
 @passphrase_option
@@ -47,6 +54,8 @@ def release(
     policy_name: str,
     rows: int,
     out: Path,
+    requester: str | None,
+    operator: str | None,
     settings_file: Path | None,
     workspace_folder: Path,
     passphrase_file: Path | None,
@@ -57,12 +66,15 @@ def release(
 
     A refusal writes a bundle too, with the signed record and no data. Exit status 0: released. 3: refused.
 
+    Where the policy demands differential privacy, the dataset's budget is charged before the table is read, and the
+    charge stands however the request ends: run gateway dictionary check with --data first.
+
     \b
     Example:
         gateway release table.csv --dictionary table.toml --policy small-cohort --rows 500 --out bundle --workspace ws
     """
     settings = load_settings(settings_file) if settings_file is not None else SynthesizerSettings()
-    request = Request(data, dictionary_file, policy_name, rows, out, settings)
+    request = Request(data, dictionary_file, policy_name, rows, out, settings, requester, operator)
     workspace = Workspace.open(workspace_folder)
     passphrase = read_passphrase(passphrase_file)
     with Progress(quiet=quiet) as progress:
@@ -72,6 +84,9 @@ def release(
     else:
         echo_decision(outcome.decision)
         click.echo(f"{'RELEASED' if outcome.decision.allowed else 'REFUSED'}: {outcome.reason}")
+        if outcome.approvals_needed:
+            needed = f"{outcome.approvals_needed} approval{'' if outcome.approvals_needed == 1 else 's'}"
+            click.echo(f"Needs   {needed} before it verifies: gateway approve")
         click.echo(f"Bundle  {outcome.bundle}")
         click.echo(f"Report  {outcome.report} (stays with the custodian)")
         click.echo(

@@ -2,6 +2,7 @@
 
 from gateway.intake.draft import draft_dictionary
 from gateway.intake.errors import IntakeError, Problem
+from gateway.intake.lone_split import split_alone
 from gateway.intake.raw import RawTable
 from gateway.intake.reading import FileFormat, format_of, read_bytes, read_table
 from gateway.intake.split import split_people
@@ -18,6 +19,7 @@ __all__ = [
     "format_of",
     "read_bytes",
     "read_table",
+    "split_alone",
     "split_people",
     "type_table",
     "write_csv",

@@ -82,6 +82,9 @@ def _head(
         lines.append(f"# max_rows_per_patient = {most}   the most one patient has here. DP mode needs a bound that was")
         lines.append("#                             not read off the data; its noise grows with it")
     lines.append('missing = [""]')
+    lines.append(
+        "# people = ...   about how many patients it holds, if that is publicly known: DP mode plans noise by it"
+    )
     return lines
 
 

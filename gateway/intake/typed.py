@@ -43,12 +43,20 @@ class TypedTable:
         return replace(self, frame=part, people=self.people[rows], row_count=len(part))
 
 
-def type_table(raw: RawTable, dictionary: Dictionary, *, minimum_people: int = 1, released: bool = False) -> TypedTable:
+def type_table(
+    raw: RawTable,
+    dictionary: Dictionary,
+    *,
+    minimum_people: int = 1,
+    released: bool = False,
+    rows_bounded_later: bool = False,
+) -> TypedTable:
     """Hold a raw table against its dictionary.
 
     With ``released`` the table is a candidate or released file: it holds the released columns only, one row is one
     person, and the quote that guards formula cells in CSV is taken off. Columns that never leave are not checked,
-    but for the patient column. The order of columns in the file does not matter.
+    but for the patient column. The order of columns in the file does not matter. With ``rows_bounded_later`` more
+    rows of a patient than ``max_rows_per_patient`` are no problem: whoever takes the table leaves some out.
 
     Raises
     ------
@@ -66,7 +74,7 @@ def type_table(raw: RawTable, dictionary: Dictionary, *, minimum_people: int = 1
         raise IntakeError(problems)
     typed = {name: _typed(name, raw.columns[name], dictionary) for name in present}
     problems += [problem for column in typed.values() for problem in column.problems]
-    people, patient_problems = _people(raw, dictionary, released)
+    people, patient_problems = _people(raw, dictionary, released, rows_bounded_later)
     problems += patient_problems
     if (count := len(np.unique(people))) < minimum_people:
         rule = f"the table holds {count} people, fewer than the {minimum_people} the policy asks for"
@@ -114,7 +122,9 @@ def _typed(name: str, cells: Cells, dictionary: Dictionary) -> Typed:
     return type_cells(name, cells, dictionary.columns[name], frozenset(missing_spellings(name, dictionary)))
 
 
-def _people(raw: RawTable, dictionary: Dictionary, released: bool) -> tuple[NDArray[np.int64], list[Problem]]:
+def _people(
+    raw: RawTable, dictionary: Dictionary, released: bool, rows_bounded_later: bool
+) -> tuple[NDArray[np.int64], list[Problem]]:
     patient = dictionary.patient
     everyone = np.arange(raw.row_count, dtype=np.int64)
     if patient is None or released or patient not in raw.columns:
@@ -127,7 +137,7 @@ def _people(raw: RawTable, dictionary: Dictionary, released: bool) -> tuple[NDAr
         problems.append(Problem("no patient named", "find out whose rows they are, or remove them", patient, rows))
     people = pd.factorize(cells.codes)[0].astype(np.int64)
     bound = dictionary.max_rows_per_patient
-    if bound is not None:
+    if bound is not None and not rows_bounded_later:
         over = int((np.bincount(people[~absent]) > bound).sum()) if not absent.all() else 0
         if over:
             rule = f"more rows than max_rows_per_patient allows for {over} patient{'' if over == 1 else 's'}"

@@ -127,12 +127,17 @@ def clinic_table(rows: int, rng: np.random.Generator) -> pd.DataFrame:
 
 @pytest.fixture
 def clinic(tmp_path: Path) -> Clinic:
-    clinic = Clinic(tmp_path)
+    return make_clinic(tmp_path)
+
+
+def make_clinic(folder: Path) -> Clinic:
+    """A whole clinic in an existing folder."""
+    clinic = Clinic(folder)
     clinic.write("table.csv", clinic_table(700, np.random.default_rng(20261122)).to_csv(index=False))
     clinic.write("table.toml", DICTIONARY)
     clinic.write("lenient.toml", POLICY)
     clinic.write("strict.toml", STRICT_POLICY)
     clinic.write("quick.toml", SETTINGS)
     clinic.write("passphrase.txt", PASSPHRASE + "\n")
-    Workspace.create(tmp_path / "ws", PASSPHRASE.encode())
+    Workspace.create(folder / "ws", PASSPHRASE.encode())
     return clinic

@@ -168,7 +168,7 @@ def test_a_fault_of_ours_shows_its_place_and_not_its_message(clinic: Clinic, mon
     def broken(*_args: object, **_kwargs: object) -> None:
         raise RuntimeError(f"a library quotes {CANARY}")
 
-    monkeypatch.setattr("gateway.release.type_table", broken)
+    monkeypatch.setattr("gateway.candidate.type_table", broken)
     result = clinic.release()
     assert result.exit_code == 1
     assert "RuntimeError" in result.stderr

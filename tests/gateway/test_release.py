@@ -21,6 +21,7 @@ def test_a_release_writes_a_whole_bundle_that_verifies(clinic: Clinic) -> None:
     bundle = clinic.folder / "bundle"
     assert {path.name for path in bundle.iterdir()} == {
         "data.csv", "data.parquet", "dictionary.toml", "index.html", "record.dsse.json", "log-proof.json", "VERIFY.md",
+        "datapackage.json", "croissant.json", "ro-crate-metadata.json",
     }  # fmt: skip
     verified = clinic.run("verify", bundle, "--key", clinic.public_key, "--json")
     assert verified.exit_code == 0, verified.stderr
@@ -78,19 +79,6 @@ def test_an_attempt_that_never_passed_intake_does_not_count(clinic: Clinic) -> N
         assert not (clinic.folder / f"bad-{number}").exists()
     (clinic.folder / "table.csv").write_bytes(good)
     assert clinic.release().exit_code == 0
-
-
-def test_a_policy_that_demands_a_claim_nobody_can_make_refuses_without_reading(clinic: Clinic) -> None:
-    """public-release demands differential privacy, which this version does not offer: denied, never pretended (I-4)."""
-    (clinic.folder / "table.csv").write_bytes(b"unreadable")
-    result = clinic.run(
-        "release", clinic.folder / "table.csv", "--dictionary", clinic.folder / "table.toml", "--policy",
-        "public-release", "--rows", 100, "--out", clinic.folder / "bundle", "--json",
-    )  # fmt: skip
-    assert result.exit_code == 3, result.stderr
-    report = json.loads(result.stdout)
-    assert "differential privacy" in report["reason"]
-    assert {"dp_epsilon", "dp_delta"} <= {finding["measure"] for finding in report["findings"] if not finding["met"]}
 
 
 def test_everything_in_the_workspace_is_for_its_owner_alone(clinic: Clinic) -> None:

@@ -1,0 +1,83 @@
+"""What is a case? What the custodian stated, and what was made and measured for it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audit.record.statement import NO_OVERSIGHT, Oversight, PrivacyClaim
+from gateway.assessment import Assessment
+from policies import Dictionary, Policy
+from synth.selection import SelectionTrace
+
+NO_CLAIM = (
+    "No differential privacy is claimed: what was measured are attacks that were tried, not a bound on all attacks."
+)
+NOT_COVERED = (
+    "Intruders who know more than the policy's attacker, or who join this release with others, were not measured.",
+    "Synthetic rows are nobody's rows and may still be wrong about a group: nothing here says they fit a purpose.",
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """What the custodian stated: policy, dictionary, settings; and which table, by keyed commitment.
+
+    ``commitment`` is the ledger's; the record has ``recorded_commitment`` instead, made with a salt, where two records
+    must not show whether their tables are the same.
+    """
+
+    policy: Policy
+    policy_bytes: bytes
+    dictionary: Dictionary
+    dictionary_bytes: bytes
+    settings: Mapping[str, Any]
+    commitment: str
+    seed_entropy: str
+    recorded_commitment: str = ""
+    commitment_salt: str = ""
+    oversight: Oversight = NO_OVERSIGHT
+
+    @property
+    def policy_digest(self) -> str:
+        return hashlib.sha256(self.policy_bytes).hexdigest()
+
+    @property
+    def dictionary_digest(self) -> str:
+        return hashlib.sha256(self.dictionary_bytes).hexdigest()
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What was made and measured; or nothing, and why. ``cancelled`` says why a claim that was due is not made.
+
+    ``held_out`` are the places in the table of the rows held out, kept where no key or seed gives them again.
+    """
+
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    rows: int = 0
+    assessment: Assessment | None = None
+    synthesizer: Mapping[str, Any] | None = None
+    weights: Mapping[str, float] = field(default_factory=dict)
+    trace: SelectionTrace | None = None
+    warnings: tuple[str, ...] = ()
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    refusal: str = ""
+    claim: PrivacyClaim | None = None
+    cancelled: str = ""
+    held_out: NDArray[np.int64] | None = None
+
+    @property
+    def not_covered(self) -> tuple[str, ...]:
+        """What nobody must conclude; what the claim leaves open stands in the claim itself."""
+        return NOT_COVERED if self.claim else (NO_CLAIM, *NOT_COVERED)
+
+    @classmethod
+    def none(cls, refusal: str) -> Candidate:
+        """No candidate was made; ``refusal`` says why, for the requester too."""
+        return cls(refusal=refusal)

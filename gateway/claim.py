@@ -1,0 +1,130 @@
+"""What is claimed of a candidate? The claim sheet, from the plan that was charged and the budget drawn from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from audit.record.claim import Accountant, CrossCheck, DatasetBudget, Mechanism, PrivacyClaim
+from gateway.assessment import without_claim
+from gateway.ledger import Charge
+from policies import Dictionary, Measurement
+from synth import PrivateHybridSynthesizer
+from synth.dp.accounting import cross_check, zcdp_rho
+from synth.dp.budget import PrivacyBudget
+from synth.dp.events import Event, event_to_dict
+
+CANCELLED = "the claim was cancelled: raw rows reached the result by a path that was not charged"
+
+NOT_COVERED = (
+    (
+        "The audit measured the candidate against real patients without noise: whether the release was allowed, which "
+        "limits were met, and so that these rows and not others were published, is outside the claim, which is of the "
+        "candidate before that decision."
+    ),
+    (
+        "Whoever sees exact measurements may choose the next attempt's policy and settings by them: the record tells "
+        "the attempt's number."
+    ),
+    "The number of released rows is the custodian's choice, taken to be made without a look at the table.",
+    (
+        "That a request failed or was refused because of the table (it does not fit its dictionary, holds too few "
+        "people), how long a release took, and the times in this record are outside the claim."
+    ),
+    "The commitment to the source table is a keyed digest: it tells nothing only while its key stays secret.",
+    "The custodian sees the raw rows, the exact measurements and the memory of this machine, and is trusted with them.",
+    "What the data dictionary states (columns, bounds, categories, rules, head count) is taken for public knowledge.",
+    "Releases of the same patients from other datasets, or around this ledger, add to what can be learned about them.",
+    (
+        "The claim bounds what one patient's presence adds: what holds for a whole group can still be learned of its "
+        "members, and for g patients together the bound is g times epsilon."
+    ),
+)
+BARE = "Releases of this dataset without differential privacy are in no budget; before this one there were: {}."
+SEVERAL_NAMES = "A patient whose rows stand under several identifiers counts as several patients."
+ONE_ROW_EACH = "One row is taken for one patient: whoever has several rows in the table counts as several patients."
+COMPOSITION = (
+    "Within a release the mechanisms and their noise are fixed before rows are read, and composed by privacy loss "
+    "distributions. Over releases, all mechanisms charged to the dataset are composed so too; where a release is "
+    "planned in view of earlier ones, the sum of zero-concentrated DP is the figure that is proven to hold; where "
+    "the record gives none, no figure is proven for that case."
+)
+
+
+def claim_sheet(
+    synthesizer: PrivateHybridSynthesizer,
+    budget: PrivacyBudget,
+    charges: Sequence[Charge],
+    bare: int,
+    dictionary: Dictionary,
+) -> PrivacyClaim | None:
+    """The claim about the candidate, or None where a taint has cancelled it (I-15).
+
+    ``charges`` are the dataset's, oldest first, this release's last; ``bare`` counts its earlier releases without one.
+
+    Epsilon is that of the whole plan: what the plan holds and the synthesizer left undrawn stays charged, since whether
+    it was needed was itself learned from noisy answers.
+    """
+    claim = synthesizer.claim_
+    if claim is None:
+        return None
+    plan, delta = budget.plan, synthesizer.delta
+    checks = cross_check(plan, delta)
+    epsilon = max(checks.pop("pld"), claim.spent)
+    lifetime, together = charges[-1].lifetime, charges[-1].together
+    return PrivacyClaim(
+        max_rows_per_patient=dictionary.max_rows_per_patient or 1,
+        epsilon=epsilon,
+        delta=delta,
+        mechanisms=mechanisms_of(budget),
+        accountant=Accountant(
+            "privacy loss distributions",
+            f"dp-accounting {version('dp-accounting')}",
+            tuple(CrossCheck(method, found) for method, found in checks.items()),
+            zcdp_rho(plan),
+        ),
+        budget=DatasetBudget(
+            lifetime.epsilon,
+            lifetime.delta,
+            together,
+            max(lifetime.epsilon - together, 0.0),
+            zcdp_rho([event for charge in charges for event in charge.events]),
+            bare,
+        ),
+        composition=COMPOSITION,
+        not_covered=(
+            *NOT_COVERED,
+            BARE.format(bare or "none"),
+            ONE_ROW_EACH if dictionary.patient is None else SEVERAL_NAMES,
+        ),
+        head_count_origin="noisy_count" if dictionary.people is None else "dictionary",
+    )
+
+
+def mechanisms_of(budget: PrivacyBudget) -> tuple[Mechanism, ...]:
+    """Every event of the plan, and what was planned within an envelope; equal ones are put together."""
+    drawn = Counter(event for _, event in budget.used)
+    charged: Counter[Event] = Counter()
+    for event in budget.plan:
+        charged[event] += getattr(event, "count", 1)
+    inside = [event for event in drawn if event not in charged]
+    return (
+        *(_mechanism(event, count, drawn[event], within=False) for event, count in charged.items()),
+        *(_mechanism(event, drawn[event] + budget.left(event), drawn[event], within=True) for event in inside),
+    )
+
+
+def claim_measurements(claim: PrivacyClaim | None) -> tuple[Measurement, ...]:
+    """``dp_epsilon`` and ``dp_delta`` of the candidate; without a claim neither has a number, and both deny."""
+    if claim is None:
+        return without_claim(CANCELLED)
+    method = f"{claim.accountant.method} over {len(claim.mechanisms)} kinds of charged mechanisms"
+    return (
+        Measurement.exact("dp_epsilon", claim.epsilon, n=0, method=method),
+        Measurement.exact("dp_delta", claim.delta, n=0, method="chosen by the policy"),
+    )
+
+
+def _mechanism(event: Event, count: int, drawn: int, *, within: bool) -> Mechanism:
+    return Mechanism(**{**event_to_dict(event), "count": count, "drawn": drawn, "within_envelope": within})

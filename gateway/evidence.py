@@ -1,0 +1,107 @@
+"""What does the custodian keep of a case? Exact values, statements, seed and report: enough to compute it all again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import datetime
+from pathlib import Path
+
+from audit.report import render_evidence_report
+from audit.report.inputs import Distances, EvidenceInputs
+from gateway.assessment import measurement_to_dict
+from gateway.case import Candidate, Case
+from gateway.files import write_private
+from gateway.ledger import Attempt
+from gateway.provenance import DISTRIBUTION, Software
+from policies import Decision, released_part
+from synth.selection import SelectionTrace
+from synth.selection.trace import Point
+
+
+def write_evidence(
+    folder: Path, case: Case, attempt: Attempt, decision: Decision, candidate: Candidate, reason: str,
+    software: Software, decided_at: datetime,
+) -> str:  # fmt: skip
+    """Exact values, the report and the custodian's statements; returns the digest that the public record carries."""
+    write_private(folder / "policy.toml", case.policy_bytes)
+    write_private(folder / "dictionary.toml", case.dictionary_bytes)
+    page = render_evidence_report(_report_inputs(case, attempt, decision, candidate, software, decided_at)).encode()
+    write_private(folder / "report.html", page)
+    measurements = candidate.assessment.measurements if candidate.assessment else ()
+    document = {
+        "decision": decision.to_dict(),
+        "reason": reason,
+        "measurements": [measurement_to_dict(measurement) for measurement in measurements],
+        "selection": candidate.trace.to_dict() if candidate.trace else None,
+        "weights": dict(candidate.weights),
+        "settings": dict(case.settings),
+        "synthesizer": candidate.synthesizer,
+        "candidate": {name: hashlib.sha256(content).hexdigest() for name, content in candidate.files.items()},
+        "attempt": {"sequence": attempt.sequence, "number": attempt.number, "maximum": attempt.maximum},
+        "policyDigest": case.policy_digest,
+        "dictionaryDigest": case.dictionary_digest,
+        "sourceCommitment": case.commitment,
+        "commitmentSalt": case.commitment_salt,
+        "differentialPrivacy": candidate.claim.to_dict() if candidate.claim else None,
+        "seedEntropy": case.seed_entropy,
+        "heldOut": None if candidate.held_out is None else candidate.held_out.tolist(),
+        "warnings": list(candidate.warnings),
+        "seconds": dict(candidate.seconds),
+        "environment": list(software.environment),
+        "reportDigest": hashlib.sha256(page).hexdigest(),
+    }
+    content = json.dumps(document, indent=1, sort_keys=True, allow_nan=False).encode()
+    write_private(folder / "evidence.json", content)
+    return hashlib.sha256(content).hexdigest()
+
+
+def _report_inputs(
+    case: Case, attempt: Attempt, decision: Decision, candidate: Candidate, software: Software, decided_at: datetime
+) -> EvidenceInputs:
+    facts = {
+        "Dataset": case.dictionary.name,
+        "Policy": f"{case.policy.id} (sha256 {case.policy_digest})",
+        "Dictionary": f"sha256 {case.dictionary_digest}",
+        "Attempt": f"{attempt.number} of {attempt.maximum}",
+        "Decided": f"{decided_at:%Y-%m-%d %H:%M} UTC",
+        "Software": f"{DISTRIBUTION} {software.version}",
+    }
+    assessed = candidate.assessment
+    if assessed is None:
+        return EvidenceInputs(
+            decision,
+            (),
+            released_part(case.dictionary),
+            facts=facts,
+            not_covered=candidate.not_covered,
+            stopped=candidate.refusal,
+        )
+    facts |= {f"Note {number}": warning for number, warning in enumerate(candidate.warnings, start=1)}
+    return EvidenceInputs(
+        decision=decision,
+        measurements=assessed.measurements,
+        dictionary=released_part(case.dictionary),
+        train=assessed.tables.train,
+        released=assessed.tables.released,
+        train_people=assessed.tables.train_people,
+        distances=Distances(*assessed.result.distances) if assessed.result.distances else None,
+        weights=candidate.weights,
+        trace=_rewards(candidate.trace),
+        facts=facts,
+        seconds=candidate.seconds,
+        not_covered=candidate.not_covered,
+        privacy=candidate.claim,
+    )
+
+
+def _rewards(trace: SelectionTrace | None) -> tuple[tuple[str, float], ...]:
+    """Every evaluated point with a label a reader can tell apart."""
+    if trace is None:
+        return ()
+    return tuple((_label(point), point.reward) for point in trace.points if point.reward is not None)
+
+
+def _label(point: Point) -> str:
+    alone = [name for name, weight in point.weights.items() if weight > 0.999]
+    return alone[0] if point.source == "single" and alone else point.source

@@ -1,0 +1,216 @@
+"""What does a release under differential privacy do in another order? Public facts, then the charge, then the rows."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from numpy.typing import NDArray
+
+from audit.record.claim import PrivacyClaim
+from gateway.assessment import threads_for
+from gateway.claim import claim_sheet
+from gateway.errors import BudgetExhaustedError
+from gateway.intake import RawTable, TypedTable, split_alone
+from gateway.ledger import Attempt, Charge, Ledger
+from gateway.progress import Progress
+from gateway.settings import SynthesizerSettings
+from policies import Dictionary, DictionaryError, Policy, PolicyError
+from policies.model import LifetimeBudget
+from synth import PrivateHybridSynthesizer
+from synth.dp.budget import PrivacyBudget
+from synth.dp.events import Event
+
+LARGEST_BLIND_DELTA = 1e-5  # where the number of patients is not public; house
+HOLDOUT_SHARE = 0.5  # about equal halves, so that nearness to either is comparable
+
+
+@dataclass(frozen=True)
+class PlannedRelease:
+    """Everything that can be settled without the table: which mechanisms will run, with how much noise."""
+
+    dictionary: Dictionary
+    synthesizer: PrivateHybridSynthesizer
+    plan: tuple[Event, ...]
+    lifetime: LifetimeBudget
+    key: bytes
+
+    @classmethod
+    def prepare(
+        cls, dictionary: Dictionary, policy: Policy, settings: SynthesizerSettings, secret: bytes
+    ) -> Self | None:
+        """The plan for what ``policy`` demands; None where it demands no differential privacy.
+
+        Raises
+        ------
+        DictionaryError
+            Its facts are not public, or one patient's contribution is unbounded.
+        PolicyError
+            Delta is not below one in the number of patients.
+        GatewayError
+            The settings name what does not exist under differential privacy.
+        SynthesisError
+            No plan costs as little as the policy demands.
+        """
+        demanded = policy.differential_privacy
+        if demanded is None:
+            return None
+        check_dictionary(dictionary)
+        people = dictionary.people
+        check_deltas(policy.id, people, demanded.delta, demanded.lifetime_budget.delta)
+        synthesizer = PrivateHybridSynthesizer(
+            dictionary,
+            demanded.epsilon,
+            demanded.delta,
+            people=None if people is None else max(round(people * (1 - HOLDOUT_SHARE)), 1),
+            **settings.private_arguments(),
+        )
+        key = split_key(secret, dictionary.name)
+        return cls(dictionary, synthesizer, synthesizer.plan(), demanded.lifetime_budget, key)
+
+    def charge(self, ledger: Ledger, attempt: Attempt, source: str) -> ChargedRelease:
+        """Write the whole plan into the ledger; only then may the table be read (I-8).
+
+        Raises
+        ------
+        BudgetExhaustedError
+            The dataset cannot pay. Nothing is written.
+        LedgerError
+            The ledger cannot be written, or knows the file under another name.
+        """
+        charge = ledger.charge(attempt, self.dictionary.name, self.plan, self.lifetime, source=source)
+        charges = tuple(each for each in ledger.charges(self.dictionary.name) if each.sequence <= charge.sequence)
+        bare = released_without_claim(ledger, self.dictionary.name, charges)
+        return ChargedRelease(self, charges, bare, PrivacyBudget(self.plan))
+
+
+@dataclass(frozen=True)
+class ChargedRelease:
+    """A release that has been paid for, with the budget that holds exactly what was charged.
+
+    ``charges`` are the dataset's, oldest first; the last is this release's. ``bare`` is the number of earlier releases
+    of the dataset that were allowed without differential privacy.
+    """
+
+    planned: PlannedRelease
+    charges: tuple[Charge, ...]
+    bare: int
+    budget: PrivacyBudget
+
+    def split(self, raw: RawTable) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Rows to learn from and rows held out; every patient's side is a lot of their own."""
+        return split_by_lot(raw, self.planned.dictionary, self.planned.key)
+
+    @property
+    def recurs(self) -> bool:
+        """Whether the table alone gives the same split again; without a patient column every lot is drawn anew."""
+        return self.planned.dictionary.patient is not None
+
+    def fit(self, train: TypedTable, progress: Progress) -> PrivateHybridSynthesizer:
+        """The synthesizer, learned from ``train`` by the charged mechanisms alone.
+
+        Raises
+        ------
+        SynthesisError
+            The rows do not fit the declared domain.
+        """
+        tell = progress.stage("fitting the synthesizer with differential privacy")
+        # rounding depends on the number of threads, so that may not depend on the number of rows
+        with threads_for(self.planned.dictionary.people or 0):
+            return self.planned.synthesizer.fit(
+                train.frame, people_codes=train.people, budget=self.budget, progress=tell
+            )
+
+    def claim(self) -> PrivacyClaim | None:
+        """The claim about what was fitted and sampled so far; None where a taint has cancelled it (I-15)."""
+        return claim_sheet(self.planned.synthesizer, self.budget, self.charges, self.bare, self.planned.dictionary)
+
+
+def check_deltas(policy: str, people: int | None, *deltas: float) -> None:
+    """Refuse a delta, of one release or of the lifetime, within which whole patients could be published.
+
+    Raises
+    ------
+    PolicyError
+        Not below one in the public number of patients; or, where that is not public, above 1e-5.
+    """
+    for delta in deltas:
+        if people is not None and delta * people >= 1:
+            raise PolicyError(
+                f"{policy}: delta {delta:g} is not below 1 / {people} patients: whole patients could be "
+                "published within it; a tenth of that or less is usual"
+            )
+        if people is None and delta > LARGEST_BLIND_DELTA:
+            raise PolicyError(
+                f"{policy}: delta {delta:g} is above {LARGEST_BLIND_DELTA:g}, and the dictionary does not say how many "
+                "people the table is publicly known to hold: state people there, or a smaller delta"
+            )
+
+
+def check_dictionary(dictionary: Dictionary) -> None:
+    """Refuse a dictionary whose facts are not public, or that leaves one patient's contribution unbounded (I-3).
+
+    Raises
+    ------
+    DictionaryError
+        It names the columns, and what to do.
+    """
+    problems = []
+    if dictionary.drafted:
+        named = ", ".join(dictionary.drafted[:10])
+        more = f" and {len(dictionary.drafted) - 10} more" if len(dictionary.drafted) > 10 else ""
+        problems.append(
+            f"{len(dictionary.drafted)} columns still hold facts read off the data ({named}{more}): replace these "
+            "by what is publicly known, or confirm that they are, then remove the from_data marks"
+        )
+    if dictionary.patient is not None and dictionary.max_rows_per_patient is None:
+        problems.append(
+            f"the patient column {dictionary.patient} is named without max_rows_per_patient: state how many rows of "
+            "one patient may be used; of patients with more, that many are drawn at random"
+        )
+    if problems:
+        raise DictionaryError(f"{dictionary.name}: differential privacy needs more of it: {'; '.join(problems)}")
+
+
+def released_without_claim(ledger: Ledger, dataset: str, charges: Sequence[Charge]) -> int:
+    """How many releases of ``dataset`` were allowed that no charge was made for."""
+    charged = {each.attempt_sequence for each in charges}
+    return sum(
+        (event["kind"], event["dataset"], event.get("decision")) == ("decision", dataset, "allowed")
+        and event["attemptSequence"] not in charged
+        for event in ledger.events()
+    )
+
+
+def split_by_lot(raw: RawTable, dictionary: Dictionary, key: bytes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows to learn from and rows held out; every patient's side is a lot of their own."""
+    patients = None if dictionary.patient is None else raw.columns[dictionary.patient]
+    return split_alone(raw.row_count, patients, key, HOLDOUT_SHARE)
+
+
+def split_key(secret: bytes, dataset: str) -> bytes:
+    """The key by which patients of ``dataset`` are held out: of its own, and the same in every release."""
+    return HKDF(SHA256(), 32, salt=b"sluice lone split", info=dataset.encode()).derive(secret)
+
+
+def fresh_commitment(secret: bytes, commitment: str, salt: bytes) -> str:
+    """A commitment that does not show whether two records are about one and the same file.
+
+    HMAC-SHA256 of the salt (kept in the evidence) and the file's keyed commitment: equal commitments would tell that no
+    patient came or went between two releases, which is a fact about raw rows.
+    """
+    return hmac.new(secret, b"sluice release" + salt + bytes.fromhex(commitment), hashlib.sha256).hexdigest()
+
+
+def refusal_of(cause: BudgetExhaustedError) -> str:
+    """What the requester is told when the budget cannot pay; its figures come from public plans alone."""
+    return (
+        f"the dataset's privacy budget cannot pay: epsilon {cause.spent:.3g} of {cause.lifetime:g} at delta "
+        f"{cause.delta:g} is spent, {cause.remaining:.3g} is left, {cause.needed:.3g} would be; no row was used"
+    )

@@ -1,0 +1,207 @@
+"""How is a release computed again? By the release's own functions, from its table, its statements and its seed.
+
+What reads the table is read again, so a replay is written into the ledger; but it is no attempt and costs no budget,
+since it tells nobody anything that the evidence does not hold already.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audit.record.claim import PrivacyClaim
+from gateway.assessment import assess, measurement_to_dict
+from gateway.candidate import Parts, Split, Streams, fit_hybrid, parse_candidate, read_parts, serialise
+from gateway.claim import claim_measurements
+from gateway.errors import GatewayError
+from gateway.intake import RawTable
+from gateway.private import split_by_lot, split_key
+from gateway.progress import Progress
+from gateway.provenance import DISTRIBUTION, Software, installed_software
+from gateway.replay.compare import Compared, Gap, Replay, compare_by_name
+from gateway.replay.held import Held
+from gateway.workspace import Workspace
+from policies import Measurement
+from synth import HybridSynthesizer
+from synth.dp.accounting import cross_check
+
+BY_DESIGN = (
+    "its noise was drawn from the system's generator and kept nowhere, by design; the released bytes were audited again"
+)
+MEASURED_AS_RELEASED = "the bundle was given, and its bytes were audited again"
+OTHER_CANDIDATE = (
+    "the candidate made again is not the one on record, so its measurements cannot be compared; give the released "
+    "bytes with --bundle, if it was released"
+)
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """The bytes to be audited, what was compared on the way to them, and what was not done."""
+
+    files: dict[str, bytes] | None
+    compared: tuple[Compared, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+
+
+def replay_record(
+    target: Path, data: Path, bundle: Path | None, workspace: Workspace, passphrase: bytes, progress: Progress
+) -> Replay:
+    """Compute the audit of a release again, and compare every value.
+
+    Parameters
+    ----------
+    target
+        The bundle's folder, or the record's file.
+    data
+        The table it was made of, byte for byte.
+    bundle
+        Where the released bytes are. They are audited then; without it the candidate is made again from table and
+        seed, which must give the same bytes. Under differential privacy it cannot be: there ``target`` is taken for
+        the bundle if it is a folder.
+    passphrase
+        Of the workspace: whether the table is the same is told with a key under it.
+
+    Raises
+    ------
+    GatewayError, KeyFileError, LedgerError, PolicyError, DictionaryError, IntakeError
+        Nothing can be replayed: something is missing, or not what the record speaks of.
+    """
+    held = Held.open(workspace, target)
+    key = workspace.commitment_key(passphrase)
+    held.check_table(data, key)
+    if bundle is None and held.private:
+        bundle = _released_at(target, held)
+    given = None if bundle is None else held.candidate_files(bundle)
+    streams = Streams.of(held.seed)
+    parts = read_parts(data, held.dictionary, held.policy, _split(held, key), streams.split, progress)
+    candidate = _given(given, held) if given is not None else _made_again(held, parts, streams, progress)
+    measurements, decision = _measured(candidate, held, parts, streams.audit, workspace, progress)
+    if not measurements:
+        candidate = replace(candidate, gaps=(*candidate.gaps, Gap("measurements", OTHER_CANDIDATE)))
+    software = installed_software()
+    replay = Replay(
+        record_sha256=held.record_sha256,
+        measurements=measurements,
+        others=(*candidate.compared, *decision),
+        gaps=candidate.gaps,
+        surroundings=tuple(_changes(held, software)),
+    )
+    workspace.ledger.conclude(
+        held.attempt,
+        "replay",
+        {
+            "recordDigest": held.record_sha256,
+            "same": replay.same,
+            "measurements": len(measurements),
+            "different": len(replay.different),
+            "software": software.version,
+        },
+    )
+    return replay
+
+
+def _released_at(target: Path, held: Held) -> Path:
+    if not held.record.allowed:
+        raise GatewayError(
+            "a denied release under differential privacy cannot be replayed: its noise was drawn from the system's "
+            "generator and kept nowhere, and its bytes were destroyed with the refusal, both by design"
+        )
+    if target.is_dir():
+        return target
+    raise GatewayError(
+        "this release is differentially private: its noise was kept nowhere, by design, so its rows cannot be made "
+        "again; give the released bytes with --bundle"
+    )
+
+
+def _split(held: Held, key: bytes) -> Split | None:
+    if not held.private:
+        return None
+    if held.evidence["heldOut"] is not None:
+        return functools.partial(_split_as_held, np.array(held.evidence["heldOut"], dtype=np.int64))
+    own = split_key(key, held.dictionary.name)
+    return lambda raw: split_by_lot(raw, held.dictionary, own)
+
+
+def _split_as_held(held_out: NDArray[np.int64], raw: RawTable) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    everyone = np.arange(raw.row_count, dtype=np.int64)
+    return np.setdiff1d(everyone, held_out), held_out
+
+
+def _given(files: dict[str, bytes], held: Held) -> _Candidate:
+    return _Candidate(files, (), (Gap("fitting and sampling", BY_DESIGN if held.private else MEASURED_AS_RELEASED),))
+
+
+def _made_again(held: Held, parts: Parts, streams: Streams, progress: Progress) -> _Candidate:
+    made = fit_hybrid(held.dictionary, held.settings, parts.train, streams.fit, progress)
+    progress.stage("sampling")
+    files = serialise(made.sample(held.rows, streams.sample), held.dictionary)
+    recorded = held.evidence["candidate"]
+    digests = [Compared(f"sha256 of {name}", recorded.get(name), _sha256(files[name])) for name in files]
+    learned = _learned(made)
+    compared = (*(Compared(name, held.evidence[name], value) for name, value in learned.items()), *digests)
+    return _Candidate(files if all(each.same for each in digests) else None, compared)
+
+
+def _learned(made: HybridSynthesizer) -> dict[str, Any]:
+    learned: dict[str, Any] = json.loads(  # as the evidence has it: tuples become lists
+        json.dumps({"weights": made.weights_, "selection": made.trace_.to_dict(), "synthesizer": made.settings_})
+    )
+    return learned
+
+
+def _measured(
+    candidate: _Candidate, held: Held, parts: Parts, rng: np.random.Generator, workspace: Workspace, progress: Progress
+) -> tuple[tuple[Compared, ...], tuple[Compared, ...]]:
+    """Every measurement, and the decision; none where there are no bytes to measure."""
+    if candidate.files is None:
+        return (), ()
+    released = parse_candidate(candidate.files, held.dictionary)
+    assessment = assess(
+        released, parts.train, parts.holdout, held.dictionary, held.policy, rng, progress, _known(held, workspace)
+    )
+    now = [measurement_to_dict(measurement) for measurement in assessment.measurements]
+    decision = Compared("decision", held.evidence["decision"], assessment.decision.to_dict())
+    return tuple(compare_by_name(held.evidence["measurements"], now)), (decision,)
+
+
+def _known(held: Held, workspace: Workspace) -> Sequence[Measurement]:
+    """Epsilon and delta, composed again from the mechanisms that the ledger was charged with."""
+    if not held.private:
+        return ()
+    claim = PrivacyClaim.from_dict(held.evidence["differentialPrivacy"])
+    charges = workspace.ledger.charges(held.dictionary.name)
+    charge = next((each for each in charges if each.attempt_sequence == held.attempt.sequence), None)
+    if charge is None:
+        raise GatewayError("the ledger holds no charge for this release, though its record claims a budget")
+    return claim_measurements(replace(claim, epsilon=cross_check(charge.events, claim.delta)["pld"]))
+
+
+def _changes(held: Held, now: Software) -> list[str]:
+    """What about the software is not as it was; it may be why values differ."""
+    then = held.record.software
+    changes = []
+    if now.version != then.version:
+        changes.append(f"{DISTRIBUTION} was {then.version} and is {now.version}")
+    if now.lock_digest != then.lock_sha256:
+        changes.append("the lock file is another, or only one of the two is known")
+    packages = sorted(
+        {line.split("==")[0] for line in set(now.environment) ^ set(held.evidence["environment"])} - {DISTRIBUTION}
+    )
+    if packages:
+        more = f" and {len(packages) - 10} more" if len(packages) > 10 else ""
+        changes.append(f"{len(packages)} packages are of another version or missing: {', '.join(packages[:10])}{more}")
+    return changes
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
