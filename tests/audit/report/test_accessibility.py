@@ -10,6 +10,7 @@ import json
 import re
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from audit.report import EvidenceInputs
+from audit.report import EvidenceInputs, render_recipient_page
+from audit.report.closeness import Closeness, Grade
 from audit.report.page import CONTENT_SECURITY_POLICY
 from audit.report.period import render_period_report
 from tests.audit.report.periods import FULL
 from tests.audit.report.test_look import FLAGS, pages
+from tests.audit.report.test_recipient import GRADED
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("chromium")]
 
@@ -65,11 +68,12 @@ def examined(page: str, folder: Path, width: str, scheme: str) -> dict[str, Any]
 
 @pytest.fixture
 def every_page(mixed: Callable[..., EvidenceInputs], rng: np.random.Generator) -> dict[str, str]:
-    return {**pages(mixed, rng), "period": render_period_report(FULL)}
+    graded = replace(GRADED, closeness=Closeness(*Grade))
+    return {**pages(mixed, rng), "graded": render_recipient_page(graded), "period": render_period_report(FULL)}
 
 
 @pytest.mark.parametrize(("width", "scheme"), [WIDE, NARROW], ids=["wide, light", "narrow, dark"])
-@pytest.mark.parametrize("name", ["evidence", "allowed", "denied", "period"])
+@pytest.mark.parametrize("name", ["evidence", "allowed", "graded", "denied", "period"])
 def test_axe_finds_nothing_to_mend(
     every_page: dict[str, str], tmp_path: Path, name: str, width: str, scheme: str
 ) -> None:
