@@ -160,9 +160,8 @@ def _logged_on(
 
 
 def _opened(record: bytes, workspace: Workspace) -> ReleaseRecord:
-    gates = [entry.public_key for entry in workspace.keyring.of("gate")]
     try:
-        return ReleaseRecord.from_payload(verify(record, gates, payload_type=IN_TOTO))
+        return workspace.open_record(record)
     except VerificationError as cause:
         raise RecordError(f"this is no record of the workspace: {cause}") from None
 

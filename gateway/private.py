@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from audit.record.claim import PrivacyClaim
 from gateway.assessment import threads_for
+from gateway.candidate import HOLDOUT_SHARE
 from gateway.claim import claim_sheet
 from gateway.errors import BudgetExhaustedError
 from gateway.intake import RawTable, TypedTable, split_alone
@@ -28,7 +29,6 @@ from synth.dp.budget import PrivacyBudget
 from synth.dp.events import Event
 
 LARGEST_BLIND_DELTA = 1e-5  # where the number of patients is not public; house
-HOLDOUT_SHARE = 0.5  # about equal halves, so that nearness to either is comparable
 
 
 @dataclass(frozen=True)

@@ -282,10 +282,19 @@ class Workspace:
         cited = [self._cited_by(record) for record in sorted(self.records.glob(_RECORDS))]
         return self.ledger.verify(cited=cited), len(cited)
 
+    def open_record(self, envelope: bytes) -> ReleaseRecord:
+        """The record in an envelope that a gate key of this workspace has signed, now or in the past.
+
+        Raises
+        ------
+        VerificationError
+            No gate key of this workspace signed it, or it holds no release record.
+        """
+        gates = [entry.public_key for entry in self.keyring.of("gate")]
+        return ReleaseRecord.from_payload(verify(envelope, gates, payload_type=IN_TOTO))
+
     def _cited_by(self, record: Path) -> str:
-        envelope = files.read(record, maximum=MAX_ENVELOPE, error=RecordError)
-        trusted = [entry.public_key for entry in self.keyring.of("gate")]
-        return ReleaseRecord.from_payload(verify(envelope, trusted, payload_type=IN_TOTO)).ledger_head
+        return self.open_record(files.read(record, maximum=MAX_ENVELOPE, error=RecordError)).ledger_head
 
 
 def _origin(log_key: Ed25519PublicKey) -> str:

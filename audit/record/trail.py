@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -67,6 +67,17 @@ class Entry:
             (self.record.expired(now), "expired"),
         )
         return next((word for holds, word in found if holds), "in force")
+
+    def to_dict(self, now: datetime) -> dict[str, Any]:
+        """Where the record stands, as JSON values."""
+        return {
+            "file": self.name,
+            "sha256": self.sha256,
+            "logIndex": self.index,
+            "standing": self.standing(now),
+            "problem": self.problem or None,
+            "withheld": self.withheld or None,
+        }
 
 
 @dataclass(frozen=True)

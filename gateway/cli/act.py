@@ -12,13 +12,12 @@ from audit.record import files
 from audit.record.approval import Action
 from audit.record.errors import RecordError
 from gateway.actions import act
-from gateway.cli.shared import failing_cleanly, json_option, passphrase_option, print_json, workspace_option
+from gateway.cli.shared import FILE, failing_cleanly, json_option, passphrase_option, print_json, workspace_option
 from gateway.passphrase import read_passphrase, read_pin
 from gateway.signing import open_key
 from gateway.workspace import Workspace
 
 _PATH = click.Path(path_type=Path, exists=True)
-_FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 def _options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -26,19 +25,17 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(
         (
             click.argument("target", metavar="BUNDLE", type=_PATH),
-            click.option("--key", "key_file", required=True, type=_FILE, help="Your own private key, or its token."),
+            click.option("--key", "key_file", required=True, type=FILE, help="Your own private key, or its token."),
             click.option("--reason", required=True, help="Why, in one line; it is public."),
             click.option("--meaning", default="", help="What your signature means, if not what it usually does."),
             click.option(
                 "--key-passphrase-file",
-                type=_FILE,
+                type=FILE,
                 envvar="SLUICE_KEY_PASSPHRASE_FILE",
                 show_envvar=True,
                 help="File whose first line is the passphrase of your key; asked for when not given.",
             ),
-            click.option(
-                "--out", type=_FILE, help="Also write the record's actions file here, for who has the bundle."
-            ),
+            click.option("--out", type=FILE, help="Also write the record's actions file here, for who has the bundle."),
             workspace_option,
             passphrase_option,
             json_option,

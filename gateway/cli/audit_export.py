@@ -11,14 +11,13 @@ import click
 from audit.record import files
 from audit.record.keys import EnvelopeSigner
 from gateway.cli.audit_wanted import finish, read, to_json, wanted_options
-from gateway.cli.shared import failing_cleanly, passphrase_option, workspace_option
+from gateway.cli.shared import FILE, failing_cleanly, passphrase_option, workspace_option
 from gateway.errors import OutputError
 from gateway.passphrase import read_passphrase, read_pin
 
 if TYPE_CHECKING:  # needs more than the small install: imported where a workspace is read (I-2)
     from gateway.trail import Wanted
 
-_FILE = click.Path(dir_okay=False, path_type=Path)
 _MODE = 0o600
 
 
@@ -26,8 +25,8 @@ _MODE = 0o600
 @click.option("--format", "kind", required=True, type=click.Choice(["csv", "json", "archive"]), help="What to write.")
 @click.option("--out", required=True, type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
               help="File to write; an existing one is kept. - for stdout (not for an archive).")  # fmt: skip
-@click.option("--key", "key_file", type=_FILE, help="An officer's private key to sign an archive; else the log's own.")
-@click.option("--key-passphrase-file", type=_FILE, envvar="SLUICE_KEY_PASSPHRASE_FILE", show_envvar=True,
+@click.option("--key", "key_file", type=FILE, help="An officer's private key to sign an archive; else the log's own.")
+@click.option("--key-passphrase-file", type=FILE, envvar="SLUICE_KEY_PASSPHRASE_FILE", show_envvar=True,
               help="File whose first line is the passphrase of that key; asked for when not given.")  # fmt: skip
 @wanted_options
 @workspace_option
@@ -80,7 +79,7 @@ def export(
 
 
 @click.command()
-@click.option("--out", required=True, type=_FILE, help="HTML file to write; an existing one is kept.")
+@click.option("--out", required=True, type=FILE, help="HTML file to write; an existing one is kept.")
 @click.option("--pdf", is_flag=True, help="Print it too, beside --out with the ending .pdf; needs chromium.")
 @click.option("--record", "which", help="In place of a period: the evidence report of this one release.")
 @wanted_options

@@ -15,17 +15,15 @@ from audit.record.fields import instant_text
 from audit.record.keys import load_verifying_key
 from audit.record.trail import Entry
 from audit.record.trust import TrustFile
-from gateway.cli.shared import failing_cleanly, json_option, print_json
+from gateway.cli.shared import FILE, failing_cleanly, json_option, print_json
 from gateway.exits import Exit
-
-_FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command()
-@click.argument("archive", type=_FILE)
-@click.option("--key", "key_file", type=_FILE, help="Public key (PEM) that signed it: the log's or an officer's.")
-@click.option("--root", "root_file", type=_FILE, help="In place of --key: the custodian's root public key (PEM).")
-@click.option("--trust", "trust_file", type=_FILE, help="With --root: your own newest trust file, which then decides.")
+@click.argument("archive", type=FILE)
+@click.option("--key", "key_file", type=FILE, help="Public key (PEM) that signed it: the log's or an officer's.")
+@click.option("--root", "root_file", type=FILE, help="In place of --key: the custodian's root public key (PEM).")
+@click.option("--trust", "trust_file", type=FILE, help="With --root: your own newest trust file, which then decides.")
 @json_option
 @failing_cleanly
 def verify(
@@ -81,17 +79,7 @@ def _to_dict(opened: trailfile.Opened, *, sound: bool) -> dict[str, Any]:
         "notShown": opened.not_shown,
         "log": {"origin": index.origin, "size": opened.checkpoint.size, "root": opened.checkpoint.root.hex()},
         "problems": [*index.problems, *opened.trail.problems],
-        "records": [
-            {
-                "file": each.name,
-                "sha256": each.sha256,
-                "logIndex": each.index,
-                "standing": each.standing(now),
-                "problem": each.problem or None,
-                "withheld": each.withheld or None,
-            }
-            for each in opened.trail.entries
-        ],
+        "records": [each.to_dict(now) for each in opened.trail.entries],
     }
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from gateway.check import check_file
 from gateway.cli.shared import (
+    FILE,
     dictionary_option,
     failing_cleanly,
     json_option,
@@ -33,7 +34,7 @@ from gateway.progress import Progress
 )
 @dictionary_option
 @policy_option
-@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Also write the report page here.")
+@click.option("--report", type=FILE, help="Also write the report page here.")
 @quiet_option
 @json_option
 @failing_cleanly

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from gateway.cli.shared import failing_cleanly, json_option, print_json
+from gateway.cli.shared import FILE, failing_cleanly, json_option, print_json
 from gateway.files import write_private
 from gateway.intake import draft_dictionary, read_table, type_table
 from gateway.statements import read_dictionary
@@ -24,7 +24,7 @@ def dictionary() -> None:
 
 @dictionary.command()
 @click.argument("data", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write here instead of to stdout.")
+@click.option("--out", type=FILE, help="Write here instead of to stdout.")
 @click.option("--name", help="Name of the dataset; the file's name by default.")
 @failing_cleanly
 def draft(data: Path, out: Path | None, name: str | None) -> None:
@@ -47,7 +47,7 @@ def draft(data: Path, out: Path | None, name: str | None) -> None:
 
 
 @dictionary.command()
-@click.argument("dictionary_file", metavar="DICTIONARY", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("dictionary_file", metavar="DICTIONARY", type=FILE)
 @click.option("--data", type=click.Path(path_type=Path), help="Also hold this table against it.")
 @json_option
 @failing_cleanly

@@ -14,14 +14,13 @@ from audit.record.errors import KeyFileError, RecordError
 from audit.record.hsm import TokenReference
 from audit.record.keys import generate_key, key_id, load_verifying_key, write_private_key, write_public_key
 from audit.record.trust import MAX_BYTES, ROLES, Revocation, TrustedKey, TrustFile
-from gateway.cli.shared import failing_cleanly, json_option, passphrase_option, print_json, workspace_option
+from gateway.cli.shared import FILE, failing_cleanly, json_option, passphrase_option, print_json, workspace_option
 from gateway.keyring import DEFAULT_DAYS, changing
 from gateway.passphrase import new_passphrase, read_passphrase, read_pin
 
 if TYPE_CHECKING:  # at run time only where it is used: root and approvers need no more than the small install (I-2)
     from gateway.workspace import Workspace
 
-_FILE = click.Path(dir_okay=False, path_type=Path)
 _INSTANT = ["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d"]
 _days = click.option(
     "--days",
@@ -32,10 +31,10 @@ _days = click.option(
 )
 _pin = "Key in a token: hsm:NUMBER?label=TOKEN. Its PIN is in the file SLUICE_PIN_FILE names, or asked for."
 _hsm = click.option("--hsm", "uri", metavar="URI", help=_pin)
-_module = click.option("--module", type=_FILE, help="The token vendor's PKCS#11 library; needed with --hsm.")
+_module = click.option("--module", type=FILE, help="The token vendor's PKCS#11 library; needed with --hsm.")
 _own_passphrase = click.option(
     "--key-passphrase-file",
-    type=_FILE,
+    type=FILE,
     envvar="SLUICE_KEY_PASSPHRASE_FILE",
     show_envvar=True,
     help="File whose first line is the passphrase of this key, not of the workspace; asked for when not given.",
@@ -59,7 +58,7 @@ def keys() -> None:
 
 
 @keys.command()
-@click.argument("file", type=_FILE)
+@click.argument("file", type=FILE)
 @_hsm
 @_module
 @_own_passphrase
@@ -126,7 +125,7 @@ def list_(workspace_folder: Path, as_json: bool) -> None:
 
 
 @keys.command()
-@click.argument("public_key", type=_FILE)
+@click.argument("public_key", type=FILE)
 @click.option("--role", required=True, type=click.Choice([role for role in ROLES if role not in ("gate", "log")]))
 @click.option("--holder", required=True, help="Whose key it is, as readers of the trust file are to see it.")
 @_days
@@ -210,7 +209,7 @@ def revoke(
 
 
 @keys.command()
-@click.option("--out", required=True, type=_FILE, help="File to write; an existing one is kept.")
+@click.option("--out", required=True, type=FILE, help="File to write; an existing one is kept.")
 @workspace_option
 @failing_cleanly
 def propose(out: Path, workspace_folder: Path) -> None:
@@ -228,12 +227,12 @@ def propose(out: Path, workspace_folder: Path) -> None:
 
 
 @keys.command()
-@click.argument("file", type=_FILE)
+@click.argument("file", type=FILE)
 @click.option(
-    "--root-key", "root_files", required=True, multiple=True, type=_FILE,
+    "--root-key", "root_files", required=True, multiple=True, type=FILE,
     help="The root's private key; the former root's too where the root is being replaced.",
 )  # fmt: skip
-@click.option("--out", required=True, type=_FILE, help="The trust file to write; an existing one is kept.")
+@click.option("--out", required=True, type=FILE, help="The trust file to write; an existing one is kept.")
 @_own_passphrase
 @failing_cleanly
 def sign(file: Path, root_files: tuple[Path, ...], out: Path, key_passphrase_file: Path | None) -> None:
@@ -259,8 +258,8 @@ def sign(file: Path, root_files: tuple[Path, ...], out: Path, key_passphrase_fil
 
 
 @keys.command()
-@click.argument("file", type=_FILE)
-@click.option("--root", "root_file", type=_FILE, help="The root public key; the first time, and when it is replaced.")
+@click.argument("file", type=FILE)
+@click.option("--root", "root_file", type=FILE, help="The root public key; the first time, and when it is replaced.")
 @workspace_option
 @failing_cleanly
 def accept(file: Path, root_file: Path | None, workspace_folder: Path) -> None:

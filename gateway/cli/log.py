@@ -18,11 +18,10 @@ from audit.record.log import accept_cosigned
 from audit.record.note import MAX_NOTE, Checkpoint
 from audit.record.statement import PROOF_FILE, RECORD_FILE
 from audit.record.witness import observe, witness_file
-from gateway.cli.shared import failing_cleanly, json_option, passphrase_option, print_json, workspace_option
+from gateway.cli.shared import FILE, failing_cleanly, json_option, passphrase_option, print_json, workspace_option
 from gateway.exits import Exit
 from gateway.passphrase import read_passphrase
 
-_FILE = click.Path(dir_okay=False, path_type=Path)
 _MODE = 0o644  # what leaves a log is hashes and signatures
 _Found = tuple[Checkpoint, tuple[Sighting, ...], dict[str, Any]]
 
@@ -65,14 +64,14 @@ def show(workspace_folder: Path, as_json: bool) -> None:
 
 
 @log.command()
-@click.argument("file", required=False, type=_FILE)
-@click.option("--log-key", "log_key_file", type=_FILE, help="The log's public key (PEM); needed with FILE.")
-@click.option("--seen", "seen_file", type=_FILE, help="A signed checkpoint kept elsewhere; the log must begin with it.")
+@click.argument("file", required=False, type=FILE)
+@click.option("--log-key", "log_key_file", type=FILE, help="The log's public key (PEM); needed with FILE.")
+@click.option("--seen", "seen_file", type=FILE, help="A signed checkpoint kept elsewhere; the log must begin with it.")
 @click.option(
     "--witness",
     "witness_files",
     multiple=True,
-    type=_FILE,
+    type=FILE,
     help="Public key (PEM) of a witness that must have cosigned the log at its present size; repeatable.",
 )
 @workspace_option
@@ -121,7 +120,7 @@ def verify(
 
 
 @log.command()
-@click.option("--out", required=True, type=_FILE, help="File to write; an existing one is kept.")
+@click.option("--out", required=True, type=FILE, help="File to write; an existing one is kept.")
 @click.option("--from", "old_size", type=click.IntRange(min=0), help="Only show that the log has grown from this size.")
 @click.option(
     "--to",
@@ -154,17 +153,17 @@ def export(out: Path, old_size: int | None, new_size: int | None, workspace_fold
 
 
 @log.command()
-@click.argument("file", type=_FILE)
-@click.option("--log-key", "log_key_file", required=True, type=_FILE, help="The log's public key, from the custodian.")
-@click.option("--key", "key_file", required=True, type=_FILE, help="The witness's own private key (PEM, encrypted).")
+@click.argument("file", type=FILE)
+@click.option("--log-key", "log_key_file", required=True, type=FILE, help="The log's public key, from the custodian.")
+@click.option("--key", "key_file", required=True, type=FILE, help="The witness's own private key (PEM, encrypted).")
 @click.option("--name", required=True, help="The witness's name: a URL without its scheme.")
-@click.option("--state", required=True, type=_FILE, help="The witness's memory: the checkpoint it has cosigned last.")
-@click.option("--out", required=True, type=_FILE, help="File for the cosigned checkpoint; an existing one is kept.")
+@click.option("--state", required=True, type=FILE, help="The witness's memory: the checkpoint it has cosigned last.")
+@click.option("--out", required=True, type=FILE, help="File for the cosigned checkpoint; an existing one is kept.")
 @click.option(
     "--former-log-key",
     "former_files",
     multiple=True,
-    type=_FILE,
+    type=FILE,
     help="After a rotation of the log's key: the key it had before; repeatable.",
 )
 @click.option("--begin", is_flag=True, help="There is no state yet: believe this checkpoint, and start from it.")
@@ -209,8 +208,8 @@ def witness(
 
 
 @log.command()
-@click.argument("file", type=_FILE)
-@click.option("--witness", "witness_file_", required=True, type=_FILE, help="The witness's public key (PEM).")
+@click.argument("file", type=FILE)
+@click.option("--witness", "witness_file_", required=True, type=FILE, help="The witness's public key (PEM).")
 @workspace_option
 @failing_cleanly
 def accept(file: Path, witness_file_: Path, workspace_folder: Path) -> None:

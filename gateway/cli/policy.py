@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from audit.measures import MEASURE_NAMES
-from gateway.cli.shared import failing_cleanly, json_option, print_json
+from gateway.cli.shared import FILE, failing_cleanly, json_option, print_json
 from gateway.statements import read_policy
 from policies import Policy, load_pack, pack_names
 
@@ -67,7 +67,7 @@ def show(policy_name: str, as_json: bool) -> None:
 
 
 @policy.command()
-@click.argument("policy_file", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("policy_file", metavar="FILE", type=FILE)
 @json_option
 @failing_cleanly
 def check(policy_file: Path, as_json: bool) -> None:

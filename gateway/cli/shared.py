@@ -17,6 +17,7 @@ from gateway.exits import Exit
 P = ParamSpec("P")
 R = TypeVar("R")
 
+FILE = click.Path(dir_okay=False, path_type=Path)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 workspace_option = click.option(
     "--workspace",

@@ -12,7 +12,7 @@ from audit.record.errors import RecordError
 from audit.record.statement import RECORD_FILE
 from audit.record.timestamp import TIMESTAMP_FILE, Authorities, obtain, read
 from audit.record.timestamp import verify as verify_token
-from gateway.cli.shared import failing_cleanly
+from gateway.cli.shared import FILE, failing_cleanly
 
 
 @click.command()
@@ -22,7 +22,7 @@ from gateway.cli.shared import failing_cleanly
     "--authority",
     "authority_file",
     required=True,
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     help="The authority's certificate (PEM), or the root it leads to: the answer is checked before it is kept.",
 )
 @failing_cleanly

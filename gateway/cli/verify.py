@@ -13,7 +13,7 @@ from audit.record.keys import load_public_key
 from audit.record.statement import RECORD_FILE
 from audit.record.timestamp import Authorities
 from audit.record.verify import load_trusted, refusal, summary, to_dict, verify_bundle
-from gateway.cli.shared import failing_cleanly, json_option, print_json
+from gateway.cli.shared import FILE, failing_cleanly, json_option, print_json
 from gateway.exits import Exit
 
 
@@ -22,32 +22,32 @@ from gateway.exits import Exit
 @click.option(
     "--key",
     "key_file",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     help="The custodian's public key (PEM), obtained from the custodian and not from the bundle.",
 )
 @click.option(
     "--trust",
     "trust_file",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     help="In place of --key: the custodian's trust file, which lists every key, past and revoked ones included.",
 )
 @click.option(
     "--root",
     "root_file",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     help="The root public key (PEM) that must have signed the trust file, obtained from the custodian in person.",
 )
 @click.option(
     "--timestamp-authority",
     "authority_file",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     help="Certificate (PEM) of a timestamp authority: checks the bundle's record.tsr where there is one.",
 )
 @click.option(
     "--witness",
     "witness_files",
     multiple=True,
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     help="Public key (PEM) of a witness that must have seen the record in the log; repeatable.",
 )
 @json_option

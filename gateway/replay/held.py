@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from audit.record import files
-from audit.record.envelope import IN_TOTO, MAX_BYTES, verify
+from audit.record.envelope import MAX_BYTES
 from audit.record.errors import VerificationError
 from audit.record.statement import RECORD_FILE, ReleaseRecord
 from gateway.commitment import commitment_id, commitment_of
@@ -145,9 +145,8 @@ class Held:
 
 
 def _opened(envelope: bytes, workspace: Workspace) -> ReleaseRecord:
-    gates = [entry.public_key for entry in workspace.keyring.of("gate")]
     try:
-        return ReleaseRecord.from_payload(verify(envelope, gates, payload_type=IN_TOTO))
+        return workspace.open_record(envelope)
     except VerificationError as cause:
         raise GatewayError(f"this is no record of the workspace: {cause}") from None
 

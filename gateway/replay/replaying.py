@@ -31,7 +31,7 @@ from gateway.replay.held import Held
 from gateway.workspace import Workspace
 from policies import Measurement
 from synth import HybridSynthesizer
-from synth.dp.accounting import cross_check
+from synth.dp.accounting import compose_epsilon
 
 BY_DESIGN = (
     "its noise was drawn from the system's generator and kept nowhere, by design; the released bytes were audited again"
@@ -183,7 +183,7 @@ def _known(held: Held, workspace: Workspace) -> Sequence[Measurement]:
     charge = next((each for each in charges if each.attempt_sequence == held.attempt.sequence), None)
     if charge is None:
         raise GatewayError("the ledger holds no charge for this release, though its record claims a budget")
-    return claim_measurements(replace(claim, epsilon=cross_check(charge.events, claim.delta)["pld"]))
+    return claim_measurements(replace(claim, epsilon=compose_epsilon(charge.events, claim.delta)))
 
 
 def _changes(held: Held, now: Software) -> list[str]:

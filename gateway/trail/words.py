@@ -39,12 +39,7 @@ def place(entry: Entry) -> str:
 def to_dict(entry: Entry, now: datetime) -> dict[str, Any]:
     """The shape ``--json`` prints of one record; ``statement`` is what was signed."""
     return {
-        "file": entry.name,
-        "sha256": entry.sha256,
-        "logIndex": entry.index,
-        "standing": entry.standing(now),
-        "problem": entry.problem or None,
-        "withheld": entry.withheld or None,
+        **entry.to_dict(now),
         "signedBy": list(entry.signed_by),
         "actions": [each.to_dict()["predicate"] for each in entry.actions],
         "statement": None if entry.record is None else entry.record.to_dict(),

@@ -78,11 +78,7 @@ class PrivateHybridSynthesizer:
         PrivacyError
             The dictionary or the budget cannot carry a claim.
         """
-        domain_of(self.dictionary, 8)
-        people = self._public_people
-        if people is None:
-            return head_count_events(self.epsilon, self.delta)
-        return self._planned(people, self.epsilon, self.delta)[1].events
+        return self._charged()[0]
 
     def fit(
         self,
@@ -109,13 +105,13 @@ class PrivateHybridSynthesizer:
         """
         self._check_components()
         tell = progress or (lambda _stage, _done: None)
-        charged = self.plan()
+        charged, planned = self._charged()
         held = budget or PrivacyBudget(charged)
         if held.plan != charged:
             raise PrivacyError("the budget must hold exactly the events of plan()")
         owners = self._owners(table, people_codes)
         tell("tables", 0.0)
-        sealed, domain, plan, people = self._sealed(table, owners, held)
+        sealed, domain, plan, people = self._sealed(table, owners, held, planned)
         rng = np.random.default_rng()  # statistical randomness only; the system seeds it
         answers = measured(sealed, domain, plan, rng, lambda done: tell("tables", 0.6 * done))
         tell("joint", 0.6)
@@ -156,19 +152,31 @@ class PrivateHybridSynthesizer:
     def _public_people(self) -> int | None:
         return self.people if self.people is not None else self.dictionary.people
 
+    def _charged(self) -> tuple[tuple[Event, ...], tuple[Domain, Plan] | None]:
+        """What is charged; and domain and plan, where the number of patients is public."""
+        domain_of(self.dictionary, 8)
+        people = self._public_people
+        if people is None:
+            return head_count_events(self.epsilon, self.delta), None
+        planned = self._planned(people, self.epsilon, self.delta)
+        return planned[1].events, planned
+
     def _planned(self, people: int, epsilon: float, delta: float) -> tuple[Domain, Plan]:
         return plan_of(self.dictionary, people, epsilon, delta, network="cvae" in self.components)
 
     def _sealed(
-        self, table: pd.DataFrame, owners: NDArray[np.int64], budget: PrivacyBudget
+        self,
+        table: pd.DataFrame,
+        owners: NDArray[np.int64],
+        budget: PrivacyBudget,
+        planned: tuple[Domain, Plan] | None,
     ) -> tuple[SealedTable, Domain, Plan, Traced[int]]:
         """The rows behind the seal, coded in cells as fine as the (perhaps noisy) number of patients allows."""
         limit = self.dictionary.max_rows_per_patient or 1
-        people = self._public_people
-        if people is not None:
-            domain, plan = self._planned(people, self.epsilon, self.delta)
+        if planned is not None:
+            domain, plan = planned
             sealed = SealedTable.seal(domain.encode(table), domain.sizes, owners, limit, budget)
-            return sealed, domain, plan, public(people)
+            return sealed, domain, plan, public(plan.people)
         count, envelope = head_count_events(self.epsilon, self.delta)
         rough = domain_of(self.dictionary, 8)
         first = SealedTable.seal(rough.encode(table), rough.sizes, owners, limit, budget)
