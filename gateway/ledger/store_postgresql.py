@@ -92,11 +92,12 @@ class PostgreSQLStore:
 def _reason(cause: Exception) -> str:
     """The kind of failure: a server's or a library's own words may quote what it was sent.
 
-    Where the server hangs up after its refusal, the driver's failure to close stands over the refusal.
+    Where the server hangs up after its refusal, the driver's failure to close, and under it the system's broken
+    pipe, stand over the refusal.
     """
-    first: BaseException = cause
-    while isinstance(first, InterfaceError) and isinstance(first.__context__, DatabaseError | InterfaceError):
+    first: BaseException | None = cause
+    while first is not None and not isinstance(first, DatabaseError):
         first = first.__context__
-    details = first.args[0] if first.args and isinstance(first.args[0], dict) else {}
+    details = first.args[0] if first is not None and first.args and isinstance(first.args[0], dict) else {}
     code = details.get("C")
-    return f"{type(first).__name__}, SQLSTATE {code}" if code else type(first).__name__
+    return f"{type(first).__name__}, SQLSTATE {code}" if code else type(cause).__name__

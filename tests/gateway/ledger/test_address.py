@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
+import struct
+import tempfile
+import threading
 from pathlib import Path
 
 import pytest
@@ -112,3 +116,24 @@ def test_a_server_out_of_reach_or_without_a_ledger_is_a_clear_error(server: Serv
         Ledger(server.url("no_such_database")).head()
     with pytest.raises(LedgerError, match="SQLSTATE 42P01"):
         Ledger(server.url(server.empty_database())).head()
+
+
+def test_a_server_that_hangs_up_right_after_its_refusal_is_named_by_the_refusal() -> None:
+    fields = b"SFATAL\0VFATAL\0C3D000\0Mno such database\0\0"
+
+    def refuse(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        connection.recv(4096)
+        connection.shutdown(socket.SHUT_RD)  # the driver's goodbye meets a broken pipe
+        connection.sendall(b"E" + struct.pack("!i", len(fields) + 4) + fields)
+        connection.close()
+
+    # a folder of its own: the path of a Unix socket has room for about a hundred characters
+    with tempfile.TemporaryDirectory(prefix="sluice-") as folder, socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(f"{folder}/.s.PGSQL.5432")
+        listener.listen()
+        server = threading.Thread(target=refuse, args=(listener,))
+        server.start()
+        with pytest.raises(LedgerError, match="SQLSTATE 3D000"):
+            Ledger(f"postgresql://gate@:5432/nothing?host={folder}&sslmode=disable").head()
+        server.join()
