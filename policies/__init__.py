@@ -1,8 +1,9 @@
 """What a custodian allows: policies, data dictionaries, and the decision."""
 
 from policies.decide import Decision, Finding, decide
-from policies.dictionary import Column, Dictionary
-from policies.dump import dictionary_to_toml, released_part
+from policies.dictionary import Column, Dependency, Dictionary, Source
+from policies.diff import Change, Comparison, compare
+from policies.dump import dictionary_to_toml, released_part, source_to_toml
 from policies.errors import DictionaryError, PolicyError
 from policies.load import (
     load_dictionary,
@@ -18,8 +19,11 @@ from policies.model import Limit, Policy
 from policies.rules import RowRule
 
 __all__ = [
+    "Change",
     "Column",
+    "Comparison",
     "Decision",
+    "Dependency",
     "Dictionary",
     "DictionaryError",
     "Finding",
@@ -28,6 +32,8 @@ __all__ = [
     "Policy",
     "PolicyError",
     "RowRule",
+    "Source",
+    "compare",
     "decide",
     "dictionary_to_toml",
     "load_dictionary",
@@ -38,4 +44,5 @@ __all__ = [
     "parse_policy",
     "read_pack",
     "released_part",
+    "source_to_toml",
 ]

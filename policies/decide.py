@@ -31,7 +31,7 @@ class Finding:
         """The shape ``--json`` prints; a number that does not exist is ``null``."""
         return {
             "measure": self.measure,
-            "limit": {"min": self.limit.min, "max": self.limit.max, "source": self.limit.source},
+            "limit": self.limit.model_dump(exclude=None if self.limit.fewest else {"fewest"}),
             "value": _number(self.value),
             "lower": _number(self.lower),
             "upper": _number(self.upper),
@@ -71,9 +71,9 @@ def decide(policy: Policy, measured: Iterable[Measurement]) -> Decision:
     """Hold a release against its policy; what was not measured counts as not met.
 
     A limit is met only by a ``measured`` number whose *unfavourable* end of the interval lies within the bounds
-    (I-6), at no less than the policy's confidence. Two measurements of one name contradict each other and count as
-    failed. Measurements that no limit names are ignored, so losing a name can never turn a denial into an allowance
-    (I-4).
+    (I-6), at no less than the policy's confidence and on no fewer cases than the limit asks for. Two measurements of
+    one name contradict each other and count as failed. Measurements that no limit names are ignored, so losing a name
+    can never turn a denial into an allowance (I-4).
     """
     by_name: dict[str, list[Measurement]] = {}
     for measurement in measured:
@@ -94,6 +94,9 @@ def _finding(name: str, limit: Limit, found: list[Measurement], confidence: floa
     m = found[0]
     if m.status == "measured" and m.confidence < confidence:
         reason = f"its interval has confidence {m.confidence:g}, the policy asks for {confidence:g}"
+        return Finding(name, limit, m.value, m.lower, m.upper, "inconclusive", False, reason)
+    if m.status == "measured" and limit.fewest is not None and m.n < limit.fewest:
+        reason = f"it rests on {m.n} of the {limit.fewest} the policy asks for"
         return Finding(name, limit, m.value, m.lower, m.upper, "inconclusive", False, reason)
     met = m.status == "measured" and _interval_within(limit, m)
     return Finding(name, limit, m.value, m.lower, m.upper, m.status, met, m.reason)

@@ -25,7 +25,8 @@ class Column(Strict):
 
     ``minimum``/``maximum`` are inclusive, in the column's own unit; ``categories`` are spellings as they stand in the
     file, in order for ``ordinal``, false before true for ``boolean``. ``from_data`` names the facts that were read off
-    the table instead of being known: DP mode refuses them (I-3).
+    the table instead of being known: DP mode refuses them (I-3). ``surrogate`` asks for an identifier column of fresh
+    random keys in the release: one per synthetic person in the patient column, one per row in any other.
     """
 
     type: ColumnType
@@ -39,6 +40,7 @@ class Column(Strict):
     nullable: bool = False
     missing: tuple[str, ...] = ()
     from_data: tuple[Fact, ...] = ()
+    surrogate: bool = False
 
     @model_validator(mode="after")
     def _domain_fits_type(self) -> Self:
@@ -52,6 +54,8 @@ class Column(Strict):
             raise ValueError(f"categories do not go with type {self.type}")
         if self.decimals is not None and self.type != "number":
             raise ValueError(f"decimals do not go with type {self.type}")
+        if self.surrogate and self.type != "identifier":
+            raise ValueError("surrogate goes with type identifier only")
         return self
 
     def _check_bounds(self) -> None:
@@ -91,6 +95,55 @@ class Column(Strict):
         return self.type in CATEGORICAL
 
 
+class Source(Strict):
+    """How the source of the real table is written: confirmed by the custodian, never guessed while reading.
+
+    ``delimiter``, ``quote``, ``encoding`` and ``decimal`` are of delimited text. ``sheet`` names a sheet of a workbook,
+    the first by default. A database is read by ``table`` (with or without its schema) or by one ``query``, whose
+    ``:name`` are bound to ``parameters``. Released files are always comma-separated UTF-8 with points.
+    """
+
+    delimiter: Literal[",", ";", "\t", "|"] = ","
+    quote: Literal['"', "'"] = '"'
+    encoding: Literal["utf-8", "utf-16", "windows-1252", "iso-8859-1", "iso-8859-15"] = "utf-8"
+    decimal: Literal[".", ","] = "."
+    sheet: Annotated[str, StringConstraints(min_length=1, max_length=31)] | None = None
+    table: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
+    query: Annotated[str, StringConstraints(min_length=1, max_length=10_000)] | None = None
+    parameters: dict[Identifier, bool | int | float | str | dt.datetime | dt.date] | None = None
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> Self:
+        if self.table is not None and self.query is not None:
+            raise ValueError("a database is read by a table or by a query, not both")
+        if self.decimal == self.delimiter:
+            raise ValueError("a decimal comma and a comma as delimiter cannot be told apart")
+        if self.parameters and self.query is None:
+            raise ValueError("parameters go with a query")
+        return self
+
+
+class Dependency(Strict):
+    """A functional dependency: the cell of ``source`` determines that of ``determines`` in every row.
+
+    ``values`` says which cell goes with which, by the spellings of a categorical source and of a categorical or numeric
+    column; a source that is not listed leaves the column free. Without it the pairs are learned from the table, which
+    DP mode refuses.
+    """
+
+    source: ColumnName
+    determines: ColumnName
+    values: dict[str, str] | None = None
+
+    @model_validator(mode="after")
+    def _two_columns(self) -> Self:
+        if self.source == self.determines:
+            raise ValueError("a column cannot determine itself")
+        if self.values is not None and not self.values:
+            raise ValueError("values lists no pair; leave it out to have the pairs learned")
+        return self
+
+
 class Dictionary(Strict):
     """Every column a table may hold; a column that is not here is refused at intake.
 
@@ -108,6 +161,41 @@ class Dictionary(Strict):
     missing: tuple[str, ...] = ("",)
     columns: dict[ColumnName, Column]
     rules: tuple[RowRule, ...] = ()
+    dependencies: tuple[Dependency, ...] = ()
+    source: Source = Source()
+
+    @model_validator(mode="after")
+    def _dependencies_fit(self) -> Self:
+        released = set(self.released)
+        determined = [each.determines for each in self.dependencies]
+        if len(set(determined)) != len(determined):
+            raise ValueError("a column is determined by two others; name one")
+        for each in self.dependencies:
+            if not {each.source, each.determines} <= released:
+                raise ValueError(f"dependency names columns that are not released: {each.source}, {each.determines}")
+            if each.source in determined:
+                raise ValueError(f"{each.source} both determines and is determined; name its own source instead")
+            if not self.columns[each.source].is_categorical:
+                raise ValueError(f"{each.source} determines another column: it must be boolean, category or ordinal")
+            if each.determines == self.target:
+                raise ValueError("the target cannot be determined by another column")
+            self._check_values(each)
+        return self
+
+    def _check_values(self, dependency: Dependency) -> None:
+        if dependency.values is None:
+            return
+        source, column = self.columns[dependency.source], self.columns[dependency.determines]
+        if not set(dependency.values) <= set(source.categories or ()):
+            raise ValueError(f"dependency of {dependency.determines}: values must list categories of its source")
+        if column.categories is not None:
+            fits = set(dependency.values.values()) <= set(column.categories)
+        elif column.type in ("integer", "number"):
+            fits = all(_lies_within(text, column) for text in dependency.values.values())
+        else:
+            raise ValueError(f"dependency of {dependency.determines}: values go with categories and numbers only")
+        if not fits:
+            raise ValueError(f"dependency of {dependency.determines}: a value is outside the column's domain")
 
     @model_validator(mode="after")
     def _columns_exist(self) -> Self:
@@ -156,6 +244,25 @@ class Dictionary(Strict):
         return tuple(name for name in self.released if self.columns[name].role == "sensitive")
 
     @property
+    def leaving(self) -> tuple[str, ...]:
+        """Names of the columns of the released files: those that are released, and those with fresh keys."""
+        return tuple(name for name, column in self.columns.items() if column.is_released or column.surrogate)
+
+    @property
+    def surrogates(self) -> tuple[str, ...]:
+        """Identifier columns that are released as fresh random keys, in file order."""
+        return tuple(name for name, column in self.columns.items() if column.surrogate)
+
+    @property
     def drafted(self) -> tuple[str, ...]:
         """Columns that still carry facts read off the data (I-3)."""
         return tuple(name for name, column in self.columns.items() if column.from_data)
+
+
+def _lies_within(text: str, column: Column) -> bool:
+    try:
+        value = float(text)
+    except ValueError:
+        return False
+    low, high = column.minimum, column.maximum
+    return isinstance(low, float) and isinstance(high, float) and low <= value <= high

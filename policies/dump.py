@@ -6,7 +6,7 @@ import datetime as dt
 import json
 from typing import Any
 
-from policies.dictionary import Column, Dictionary
+from policies.dictionary import Column, Dictionary, Source
 
 
 def dictionary_to_toml(dictionary: Dictionary) -> str:
@@ -14,22 +14,42 @@ def dictionary_to_toml(dictionary: Dictionary) -> str:
     lines = _fields({
         "version": dictionary.version, "name": dictionary.name, "description": dictionary.description,
         "target": dictionary.target, "patient": dictionary.patient,
-        "max_rows_per_patient": dictionary.max_rows_per_patient, "missing": dictionary.missing,
+        "max_rows_per_patient": dictionary.max_rows_per_patient, "people": dictionary.people,
+        "missing": dictionary.missing,
     })  # fmt: skip
+    if stated := source_to_toml(dictionary.source):
+        lines += ["", *stated]
     for name, column in dictionary.columns.items():
         lines += ["", f"[columns.{_string(name)}]", *_fields(_column(column))]
     for rule in dictionary.rules:
         lines += ["", "[[rules]]", *_fields({"check": rule.check})]
+    for each in dictionary.dependencies:
+        lines += ["", "[[dependencies]]", *_fields({"source": each.source, "determines": each.determines})]
+        if each.values is not None:
+            lines += ["[dependencies.values]", *(f"{_string(a)} = {_string(b)}" for a, b in each.values.items())]
     return "\n".join(lines) + "\n"
 
 
+def source_to_toml(source: Source) -> list[str]:
+    """Lines of the dictionary's ``[source]``; none where nothing but defaults is said."""
+    stated = source.model_dump(exclude_defaults=True)
+    bound = stated.pop("parameters", None)
+    lines = ["[source]", *_fields(stated)] if stated else []
+    return [*lines, "[source.parameters]", *_fields(bound)] if bound else lines
+
+
 def released_part(dictionary: Dictionary) -> Dictionary:
-    """The dictionary of the released table: columns that leave, no patient column."""
+    """The dictionary of the released table: columns that leave, fresh keys among them.
+
+    Where the patients' keys are fresh ones, that column still tells which rows are one synthetic patient's.
+    """
+    patient = dictionary.patient if dictionary.patient in dictionary.leaving else None
     return dictionary.model_copy(
         update={
-            "columns": {name: dictionary.columns[name] for name in dictionary.released},
-            "patient": None,
-            "max_rows_per_patient": None,
+            "columns": {name: dictionary.columns[name] for name in dictionary.leaving},
+            "patient": patient,
+            "max_rows_per_patient": None if patient is None else dictionary.max_rows_per_patient,
+            "source": Source(),
         }
     )
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from policies.dictionary import Dictionary
 from policies.errors import DictionaryError, PolicyError
+from policies.evidence import held_to_no_attack
 from policies.model import Policy
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -23,14 +24,18 @@ def load_policy(path: Path | str) -> Policy:
     Raises
     ------
     PolicyError
-        The file cannot be read, is not TOML, writes a key twice, or breaks the model.
+        The file cannot be read, is not TOML, writes a key twice, breaks the model, or limits nothing that could show
+        an attack.
     """
     return parse_policy(_read(Path(path), PolicyError), name=Path(path).name)
 
 
 def parse_policy(content: bytes, *, name: str = "policy") -> Policy:
     """A policy from the bytes of its file, so the same bytes can be hashed into the record."""
-    return _parse(content, Policy, PolicyError, name)
+    policy = _parse(content, Policy, PolicyError, name)
+    if fault := held_to_no_attack(policy):
+        raise PolicyError(f"{name}: limits: {fault}")
+    return policy
 
 
 def load_dictionary(path: Path | str) -> Dictionary:

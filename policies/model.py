@@ -8,6 +8,8 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
+Sourced = Literal["minimum_people", "confidence", "valid_days", "expires", "disclosure"]
+Offence = Literal["exact_copies", "near_copies", "rare_copies", "small_classes"]
 MeasureName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 
@@ -21,10 +23,14 @@ class Strict(BaseModel):
 
 
 class Limit(Strict):
-    """Bounds on one measure, in the measure's own unit, and where the number comes from."""
+    """Bounds on one measure, in the measure's own unit, and where the number comes from.
+
+    ``fewest`` is how many rows, people or attacks (the measurement's ``n``) must carry the number.
+    """
 
     min: float | None = None
     max: float | None = None
+    fewest: Annotated[int, Field(ge=1)] | None = None
     source: Line = "house"
 
     @model_validator(mode="after")
@@ -97,10 +103,62 @@ class RequiredApprovals(Strict):
 
 
 class Attempts(Strict):
-    """How often one dataset may be put to one policy before it stays refused."""
+    """How often one dataset may be asked for, under this policy and any other, before this one stays refused."""
 
     max: Annotated[int, Field(ge=1, le=100)] = 3
     source: Line = "house"
+
+
+class Remedy(Strict):
+    """Released rows that point at somebody are mended, before the verdict, as long as they are few.
+
+    Where more than ``max_share`` of the released rows offend, nothing is mended: the synthesizer is at fault then.
+    """
+
+    max_share: Annotated[float, Field(gt=0, le=0.2)]
+    offences: Annotated[tuple[Offence, ...], Field(min_length=1)]
+    source: Line = "house"
+
+    @model_validator(mode="after")
+    def _each_offence_once(self) -> Self:
+        if len(set(self.offences)) != len(self.offences):
+            raise ValueError("an offence is named twice")
+        return self
+
+
+class Suppress(Remedy):
+    """Offending rows are left out, and others of the same synthesizer that do not offend take their places."""
+
+    offences: Annotated[tuple[Offence, ...], Field(min_length=1)] = ("exact_copies", "near_copies", "rare_copies")
+
+
+class Coarsen(Remedy):
+    """Offending rows are made coarser: numbers and times rounded to common values, rare categories to missing."""
+
+    offences: Annotated[tuple[Offence, ...], Field(min_length=1)] = ("small_classes",)
+
+
+class Remedies(Strict):
+    """What may be done with a candidate that is not good enough, within the same attempt, before it is measured again.
+
+    Coarsening comes first. Each stage of an attempt gets its share of the error that the confidence leaves.
+    """
+
+    suppress: Suppress | None = None
+    coarsen: Coarsen | None = None
+
+    @model_validator(mode="after")
+    def _one_remedy_for_an_offence(self) -> Self:
+        if self.suppress is None and self.coarsen is None:
+            raise ValueError("remedies name suppress, coarsen or both")
+        if self.suppress and self.coarsen and set(self.suppress.offences) & set(self.coarsen.offences):
+            raise ValueError("an offence has two remedies; name it under one of them")
+        return self
+
+    @property
+    def offences(self) -> tuple[Offence, ...]:
+        """Every offence that is looked for."""
+        return tuple(each for remedy in (self.coarsen, self.suppress) if remedy for each in remedy.offences)
 
 
 class Policy(Strict):
@@ -109,6 +167,9 @@ class Policy(Strict):
     ``disclosure`` says what the public record tells the requester: ``verdict`` is allowed or denied and nothing
     else; ``findings`` adds which limits were met. Exact values never leave the custodian (I-7). ``expires`` ends the
     policy itself; ``valid_days`` is how long a release under it may be relied on before it must be looked at again.
+    ``sources`` says where a number that stands by itself comes from, as ``source`` does within a section. ``not_held``
+    lists what the cited norm asks and this gate does not hold; ``under_review`` says why the norm may soon change.
+    None of the three moves a decision.
     """
 
     version: Literal[1]
@@ -116,6 +177,9 @@ class Policy(Strict):
     purpose: Line
     context: Literal["internal", "controlled", "public"]
     cites: tuple[Line, ...] = ()
+    under_review: Line | None = None
+    not_held: tuple[Line, ...] = ()
+    sources: dict[Sourced, Line] = {}
     disclosure: Literal["verdict", "findings"] = "findings"
     expires: date | None = None
     valid_days: Annotated[int, Field(ge=1, le=3660)] | None = None
@@ -125,6 +189,7 @@ class Policy(Strict):
     attempts: Attempts = Attempts()
     differential_privacy: DifferentialPrivacy | None = None
     required_approvals: RequiredApprovals | None = None
+    remedies: Remedies | None = None
     limits: dict[MeasureName, Limit]
 
     @model_validator(mode="after")
@@ -135,6 +200,19 @@ class Policy(Strict):
         if reserved:
             raise ValueError("limits on dp_epsilon and dp_delta belong in [differential_privacy]")
         return self
+
+    @model_validator(mode="after")
+    def _nothing_is_mended_by_an_uncharged_look(self) -> Self:
+        if self.remedies is not None and self.differential_privacy is not None:
+            raise ValueError(
+                "remedies look at real people without a charge, so they do not go with [differential_privacy]"
+            )
+        return self
+
+    @property
+    def looks(self) -> int:
+        """How often candidates may be measured at most: attempts, twice each where a remedy may come between."""
+        return self.attempts.max * (1 if self.remedies is None else 2)
 
     def demands(self) -> dict[str, Limit]:
         """Every measure this policy holds a release against, the DP demand included."""

@@ -266,3 +266,12 @@ def test_an_interval_of_less_confidence_than_the_policy_asks_for_meets_nothing()
     assert decide(policy, [sure]).allowed
     assert decide(policy, [unsure]).findings[0].status == "inconclusive"
     assert not decide(policy, [unsure]).allowed
+
+
+@pytest.mark.parametrize(("n", "met"), [(500, True), (501, True), (499, False), (0, False)])
+def test_a_limit_may_ask_for_a_number_of_cases(n: int, met: bool) -> None:
+    limit = Limit(max=0.05, fewest=500)
+    [finding] = decide(policy({"a": limit}), [Measurement("a", 0.01, 0.0, 0.05, 0.95, n, "by hand")]).findings
+    assert finding.met is met
+    assert finding.status == ("measured" if met else "inconclusive")
+    assert finding.to_dict()["limit"] == {"min": None, "max": 0.05, "fewest": 500, "source": "house"}

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from policies import Policy, PolicyError, load_policy, parse_policy
+from policies.evidence import ATTACKS
 
 CANARY = "zebra4711"
 BASE = """
@@ -19,7 +20,7 @@ id = "p"
 purpose = "test"
 context = "internal"
 [limits]
-nnaa_privacy_loss = { max = 0.05 }
+membership_auc = { max = 0.05 }
 """
 
 
@@ -44,7 +45,7 @@ def test_the_smallest_policy_has_careful_defaults() -> None:
     )
     assert (policy.attacker.class_size, policy.attacker.known_columns) == (11, 3)
     assert policy.differential_privacy is None
-    assert policy.limits["nnaa_privacy_loss"].source == "house"
+    assert policy.limits["membership_auc"].source == "house"
 
 
 def test_a_full_policy_is_read_with_its_units_and_sources() -> None:
@@ -58,7 +59,7 @@ def test_a_full_policy_is_read_with_its_units_and_sources() -> None:
     assert policy.expires == dt.date(2030, 1, 31)
     assert policy.cites == ("a", "b")
     assert policy.differential_privacy is not None
-    assert list(policy.demands()) == ["nnaa_privacy_loss", "dp_epsilon", "dp_delta"]
+    assert list(policy.demands()) == ["membership_auc", "dp_epsilon", "dp_delta"]
     assert policy.demands()["dp_epsilon"].max == 1.0
 
 
@@ -73,23 +74,23 @@ def test_a_full_policy_is_read_with_its_units_and_sources() -> None:
         (('id = "p"', "id = 1"), ["id"]),
         (('purpose = "test"', 'purpose = ""'), ["purpose"]),
         (('context = "internal"', 'context = "zebra4711"'), ["context"]),
-        (("max = 0.05", "max = 0.05, maximum = 1"), ["limits.nnaa_privacy_loss.maximum", "unknown key"]),
+        (("max = 0.05", "max = 0.05, maximum = 1"), ["limits.membership_auc.maximum", "unknown key"]),
         (("[limits]", "surprise = 1\n[limits]"), ["surprise", "unknown key"]),
         (("[limits]", "[attacker]\nk = 3\n[limits]"), ["attacker.k", "unknown key"]),
-        (("max = 0.05", "max = nan"), ["limits.nnaa_privacy_loss.max", "finite"]),
+        (("max = 0.05", "max = nan"), ["limits.membership_auc.max", "finite"]),
         (("max = 0.05", "max = inf"), ["finite"]),
         (("max = 0.05", "min = -inf"), ["finite"]),
-        (("max = 0.05", 'max = "zebra4711"'), ["limits.nnaa_privacy_loss.max", "number"]),
+        (("max = 0.05", 'max = "zebra4711"'), ["limits.membership_auc.max", "number"]),
         (("max = 0.05", "max = true"), ["number"]),
         (("max = 0.05", "max = 2020-01-01"), ["number"]),
         (("max = 0.05", 'source = "zebra4711"'), ["min, max or both"]),
         (("max = 0.05", "min = 0.2, max = 0.1"), ["min is above max"]),
-        (("nnaa_privacy_loss = { max = 0.05 }", "nnaa_privacy_loss = 0.05"), ["limits.nnaa_privacy_loss"]),
-        (("nnaa_privacy_loss = { max = 0.05 }", ""), ["at least one limit"]),
-        (("[limits]\nnnaa_privacy_loss = { max = 0.05 }", ""), ["limits", "required"]),
-        (("nnaa_privacy_loss", '"Bad Name"'), ["limits"]),
-        (("nnaa_privacy_loss", "dp_epsilon"), ["differential_privacy"]),
-        (("nnaa_privacy_loss", "dp_delta"), ["differential_privacy"]),
+        (("membership_auc = { max = 0.05 }", "membership_auc = 0.05"), ["limits.membership_auc"]),
+        (("membership_auc = { max = 0.05 }", ""), ["at least one limit"]),
+        (("[limits]\nmembership_auc = { max = 0.05 }", ""), ["limits", "required"]),
+        (("membership_auc", '"Bad Name"'), ["limits"]),
+        (("membership_auc", "dp_epsilon"), ["differential_privacy"]),
+        (("membership_auc", "dp_delta"), ["differential_privacy"]),
         (("[limits]", "minimum_people = 19\n[limits]"), ["minimum_people"]),
         (("[limits]", "minimum_people = 100.0\n[limits]"), ["minimum_people"]),
         (("[limits]", "confidence = 1.0\n[limits]"), ["confidence"]),
@@ -114,7 +115,7 @@ def test_what_a_policy_may_not_say_is_refused_by_its_key(change: tuple[str, str]
 @pytest.mark.parametrize(
     "text",
     [
-        BASE + "nnaa_privacy_loss = { max = 1 }\n",
+        BASE + "membership_auc = { max = 1 }\n",
         BASE.replace("max = 0.05", "max = 0.05, max = 1"),
         BASE.replace('id = "p"', 'id = "p"\nid = "q"'),
         BASE + "[limits]\n",
@@ -149,9 +150,7 @@ def test_any_text_is_a_policy_or_a_refusal(text: str) -> None:
 
 
 def test_every_fault_is_told_at_once() -> None:
-    refused(
-        BASE.replace("version = 1", "version = 2").replace("max = 0.05", "max = nan"), "version", "nnaa_privacy_loss"
-    )
+    refused(BASE.replace("version = 1", "version = 2").replace("max = 0.05", "max = nan"), "version", "membership_auc")
 
 
 def test_a_policy_cannot_be_changed() -> None:
@@ -165,7 +164,7 @@ def test_a_file_is_read_and_named(tmp_path: Path) -> None:
     path.write_text(BASE)
     assert isinstance(load_policy(path), Policy)
     path.write_text(BASE.replace("0.05", "nan"))
-    with pytest.raises(PolicyError, match=r"^p.toml: limits.nnaa_privacy_loss.max"):
+    with pytest.raises(PolicyError, match=r"^p.toml: limits.membership_auc.max"):
         load_policy(str(path))
 
 
@@ -178,3 +177,27 @@ def test_a_missing_file_a_folder_and_a_giant_are_refused(tmp_path: Path, monkeyp
     (tmp_path / "p.toml").write_text(BASE)
     with pytest.raises(PolicyError, match="larger"):
         load_policy(tmp_path / "p.toml")
+
+
+WEAK = (
+    "nnaa_privacy_loss", "nnaa_train", "dcr_share", "cumulative_dcr_share", "ks_train", "tstr_auc", "k_anonymity",
+    "l_diversity", "all_columns_k_anonymity", "t_closeness", "rows_per_real_row", "safe_harbor_dates",
+    "no_such_measure",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("names", [(name,) for name in WEAK] + [WEAK], ids=[*WEAK, "all of them"])
+def test_a_policy_without_any_attack_is_refused(names: tuple[str, ...]) -> None:
+    limits = "\n".join(f"{name} = {{ max = 0.5 }}" for name in names)
+    refused(BASE[: BASE.index("[limits]")] + "[limits]\n" + limits, "never allow by themselves", "membership_auc")
+
+
+@pytest.mark.parametrize("name", [name for names in ATTACKS.values() for name in names])
+def test_one_attack_among_the_limits_is_enough(name: str) -> None:
+    limits = BASE.replace("membership_auc", "nnaa_privacy_loss") + f"{name} = {{ max = 0.5 }}\n"
+    assert len(parse_policy(limits.encode()).limits) == 2
+
+
+def test_a_demand_for_differential_privacy_bounds_every_attack() -> None:
+    text = BASE.replace("membership_auc", "dcr_share") + "[differential_privacy]\nepsilon = 1\ndelta = 1e-6\n"
+    assert parse_policy(text.encode()).differential_privacy is not None
