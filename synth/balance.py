@@ -1,4 +1,4 @@
-"""How many rows does each class of the target get, and which classes are too small to be modelled alone?"""
+"""How many rows does each class of the target get, and which classes are too small to be released?"""
 
 from __future__ import annotations
 
@@ -10,29 +10,27 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from synth.calibration.quantiles import Floats, Person
+from synth.errors import SynthesisError
 
 Classes = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class ClassBalance:
-    """Classes of the target: their labels, their sizes, and which of them are modelled together.
+    """Classes of the target that are released: their labels and sizes.
 
     A missing target is a class of its own; without a target all rows are one class. A class of fewer than
-    ``minimum_people`` people keeps its share of rows but has no model: its rows come from the model of the nearest
-    large enough class (of an ordinal target) or of the largest one, so that its label goes with nobody's cells in
-    particular.
+    ``minimum_people`` people is never released: its rows count as rows of the nearest large enough class (of an ordinal
+    target) or of the largest one.
 
     Attributes
     ----------
-    codes : (k,) label codes that occur, -1 for missing, ascending.
+    codes : (k,) label codes, -1 for missing, ascending.
     rows : (k,) real rows of each.
-    modelled_as : (k,) place, in ``codes``, of the class each is modelled as; itself where large enough.
     """
 
     codes: NDArray[np.int64]
     rows: NDArray[np.int64]
-    modelled_as: NDArray[np.intp]
 
     @classmethod
     def fit(
@@ -43,24 +41,27 @@ class ClassBalance:
         minimum_people: int,
         people: Person | None = None,
     ) -> tuple[Self, Classes]:
-        """Learn the balance; returns it with the (n,) place of each row's class in ``codes``."""
+        """Learn the balance; returns it with the (n,) place in ``codes`` of the class each row counts as.
+
+        Raises
+        ------
+        SynthesisError
+            No class is held by ``minimum_people`` people.
+        """
         labels = np.zeros(rows, dtype=np.int64) if target is None else target.cat.codes.to_numpy().astype(np.int64)
         codes, places = np.unique(labels, return_inverse=True)
         counts = np.bincount(places, minlength=len(codes))
         held = counts if people is None else _people_per_class(places, people)
-        alone = held >= minimum_people
-        modelled_as = np.arange(len(codes))
-        if not alone.all():
-            ordered = target is not None and bool(target.cat.ordered)
-            for k in np.flatnonzero(~alone):
-                modelled_as[k] = _host(int(k), codes, counts, alone, ordered)
-        return cls(codes, counts.astype(np.int64), modelled_as.astype(np.intp)), places.astype(np.int64)
-
-    def modelled(self, places: NDArray[np.integer[Any]]) -> Classes:
-        """Class codes for components, 0 .. (number of models - 1), of places (m,) in ``codes``."""
-        compact = np.unique(self.modelled_as, return_inverse=True)[1]
-        modelled: Classes = compact[places].astype(np.int64)
-        return modelled
+        alone = np.flatnonzero(held >= minimum_people)
+        if not len(alone):
+            raise SynthesisError(
+                f"no class of the target is held by {minimum_people} people or more, the least that may be released: "
+                "choose another target, or none"
+            )
+        ordered = target is not None and bool(target.cat.ordered)
+        host = np.array([_host(k, codes, counts, alone, ordered) for k in range(len(codes))])
+        rows_of_host = np.bincount(host[places], minlength=len(codes))[alone]
+        return cls(codes[alone], rows_of_host.astype(np.int64)), np.searchsorted(alone, host[places]).astype(np.int64)
 
     def allot(self, total: int) -> NDArray[np.int64]:
         """(k,) rows of each class among ``total``: largest remainder, then one for every class left without.
@@ -91,15 +92,14 @@ def largest_remainder(shares: Floats, total: int) -> NDArray[np.int64]:
     return whole
 
 
-def _host(k: int, codes: NDArray[np.int64], counts: NDArray[np.intp], alone: NDArray[np.bool_], ordered: bool) -> int:
-    candidates = np.flatnonzero(alone)
-    if not len(candidates):
-        return int(np.argmax(counts))
-    if ordered and codes[k] >= 0:
-        real = candidates[codes[candidates] >= 0]
-        if len(real):
-            return int(real[np.argmin(np.abs(codes[real] - codes[k]))])
-    return int(candidates[np.argmax(counts[candidates])])
+def _host(k: int, codes: NDArray[np.int64], counts: NDArray[np.intp], alone: NDArray[np.intp], ordered: bool) -> int:
+    """Place of the class whose rows those of class ``k`` count as: itself where it is large enough."""
+    if k in alone:
+        return k
+    real = alone[codes[alone] >= 0]
+    if ordered and codes[k] >= 0 and len(real):
+        return int(real[np.argmin(np.abs(codes[real] - codes[k]))])
+    return int(alone[np.argmax(counts[alone])])
 
 
 def _people_per_class(places: NDArray[np.intp], people: Person) -> NDArray[np.intp]:

@@ -21,6 +21,7 @@ from synth.folds import LEAST_PEOPLE, folds_of
 from synth.model import Recipe
 from synth.release import released_rows
 from synth.selection import SelectionTrace, select, unselected
+from synth.visits import Visits
 
 Progress = Callable[[str, float], None]
 
@@ -50,6 +51,7 @@ class HybridSynthesizer:
     selection : ``reinforce`` learns the weights, ``uniform`` gives every component the same.
     calibration : names in :data:`synth.calibration.METHODS`, applied one after the other.
     device : where torch components run.
+    minimum_people : a level, spike or class of the target that fewer people hold is never released.
 
     Attributes
     ----------
@@ -72,6 +74,7 @@ class HybridSynthesizer:
         selection: Literal["reinforce", "uniform"] = "reinforce",
         calibration: tuple[str, ...] = DEFAULT_CALIBRATION,
         device: str = "cpu",
+        minimum_people: int = MINIMUM_PEOPLE,
     ) -> None:
         self.dictionary = dictionary
         self.components = components
@@ -80,6 +83,7 @@ class HybridSynthesizer:
         self.selection = selection
         self.calibration = calibration
         self.device = device
+        self.minimum_people = minimum_people
 
     def fit(
         self,
@@ -106,14 +110,17 @@ class HybridSynthesizer:
         owners = self._checked_people(table, people)
         tell = progress or (lambda _stage, _done: None)
         tell("encode", 0.0)
+        self._visits, self._described = None, self.dictionary
+        if owners is not None and self.dictionary.patient in self.dictionary.surrogates:
+            self._visits, table = Visits.fit(table, self.dictionary, owners, minimum_people=self.minimum_people)
+            self._described = self._visits.described(self.dictionary)
         target = self.dictionary.target
-        self._balance, places = ClassBalance.fit(
-            None if target is None else table[target], len(table), minimum_people=MINIMUM_PEOPLE, people=owners
+        self._balance, classes = ClassBalance.fit(
+            None if target is None else table[target], len(table), minimum_people=self.minimum_people, people=owners
         )
-        classes = self._balance.modelled(places)
-        names = [name for name in self.dictionary.released if name != target]
+        names = [name for name in self._described.released if name != target]
         self._encoding, scores = encode(
-            table, self.dictionary, names, classes, rng, minimum_people=MINIMUM_PEOPLE, people=owners
+            table, self._described, names, classes, rng, minimum_people=self.minimum_people, people=owners
         )
         tell("select", 0.1)
         self.trace_ = self._selected(scores, classes, owners, rng, lambda done: tell("select", 0.1 + 0.35 * done))
@@ -133,11 +140,28 @@ class HybridSynthesizer:
         SynthesisError
             Not fitted; ``rows`` below 1; or rows that keep the row rules are too hard to come by.
         """
+        return self.sample_people(rows, rng)[0]
+
+    def sample_people(self, rows: int, rng: np.random.Generator) -> tuple[pd.DataFrame, NDArray[np.int64]]:
+        """As :meth:`sample`, with (rows,) codes of the synthetic person each row belongs to.
+
+        Every row is another person unless the dictionary asks for fresh keys of its patients and the table had several
+        rows of some: then people have as many rows as real ones, and what is the same in all rows of a real person is
+        the same in all of theirs.
+
+        Raises
+        ------
+        SynthesisError
+            As for :meth:`sample`.
+        """
         if not hasattr(self, "_model"):
             raise SynthesisError("sample needs a fitted synthesizer: call fit first")
         if rows < 1:
             raise SynthesisError(f"rows must be 1 or more, found {rows}")
-        return released_rows(rows, self.dictionary, self._balance, self._model, self._encoding, rng)
+        made = released_rows(rows, self._described, self._balance, self._model, self._encoding, rng)
+        if self._visits is None:
+            return made, np.arange(rows, dtype=np.int64)
+        return self._visits.grouped(made, self.dictionary, rng)
 
     @property
     def _recipe(self) -> Recipe:
@@ -173,6 +197,8 @@ class HybridSynthesizer:
         steps = [step for step in self.calibration if step not in METHODS]
         if steps:
             raise SynthesisError(f"calibration steps must be among {sorted(METHODS)}; {len(steps)} of them are not")
+        if self.minimum_people < 2:
+            raise SynthesisError(f"minimum_people must be 2 or more, found {self.minimum_people}")
         if self.weights is not None:
             strangers = set(self.weights) - set(self.components)
             values = list(self.weights.values())
@@ -208,7 +234,8 @@ class HybridSynthesizer:
             "selection": self.selection,
             "selection_tolerance": self.trace_.tolerance,
             "calibration": list(self.calibration),
-            "minimum_people": MINIMUM_PEOPLE,
+            "minimum_people": self.minimum_people,
+            "rows_per_person": self._visits is not None,
             "people_per_knot": KNOT,
             "device": self.device,
         }

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from policies import Dictionary
 from synth.balance import ClassBalance
 from synth.calibration.quantiles import Floats
+from synth.dependencies import with_declared_values
 from synth.encoding import Encoding
 from synth.errors import SynthesisError
 from synth.model import Model
@@ -45,7 +46,7 @@ def released_rows(
     like_the_table = -(-int(balance.rows.sum()) // rows)
     spare = max(1, min(max(-(-_CLASS_ROWS // smallest), like_the_table), _SPARE_ROWS // rows))
     first = np.repeat(np.arange(len(wanted)), wanted * spare)
-    first_strata = _strata_of(first, balance, model.strata)
+    first_strata = _strata_of(first, model.strata)
     reference = model.mixture.draw(first_strata, rng)
     kept: list[pd.DataFrame] = []
     lacking = wanted.copy()
@@ -67,7 +68,7 @@ def released_rows(
         more = np.repeat(np.arange(len(wanted)), np.ceil(lacking / share * 1.2).astype(np.int64) + (lacking > 0))
         more = more[: len(first) + rows]
         places, offset = np.concatenate([first, more]), len(first)
-        groups = np.concatenate([first_strata, _strata_of(more, balance, model.strata)])
+        groups = np.concatenate([first_strata, _strata_of(more, model.strata)])
         scores = np.vstack([reference, model.mixture.draw(groups[offset:], rng)])
     raise SynthesisError(
         f"{int(lacking.sum())} of {rows} rows still break one of {len(dictionary.rules)} row rules "
@@ -89,16 +90,15 @@ def _frame(
         column = dictionary.columns[target]
         kind = pd.CategoricalDtype(list(column.categories or ()), ordered=column.type != "category")
         cells[target] = pd.Categorical.from_codes(balance.codes[places], dtype=kind)
-    return pd.DataFrame({name: cells[name] for name in dictionary.released})
+    return with_declared_values(pd.DataFrame({name: cells[name] for name in dictionary.released}), dictionary)
 
 
-def _strata_of(places: NDArray[np.intp], balance: ClassBalance, strata: Strata) -> NDArray[np.int64]:
-    """Stratum of each row, in the shares of the class it is modelled as."""
-    modelled = balance.modelled(places)
+def _strata_of(places: NDArray[np.intp], strata: Strata) -> NDArray[np.int64]:
+    """Stratum of each row, in the shares of its class."""
     result = np.empty(len(places), dtype=np.int64)
     for place in np.unique(places):
         rows = np.flatnonzero(places == place)
-        result[rows] = strata.allot(int(modelled[rows[0]]), len(rows))
+        result[rows] = strata.allot(int(place), len(rows))
     return result
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Cell = NDArray[np.intp]
 
-_ALONE = 0.75
+ALONE = 0.75
 """A cell with this share of a group's mass is a group of its own: a spike at zero, a usual number of hours."""
 
 
@@ -97,7 +97,7 @@ def merged_neighbours(mass: Floats, wanted: float) -> Cell:
     """(cells,) group of every cell: neighbours together until they have ``wanted`` mass, heavy cells alone."""
     groups = np.zeros(len(mass), dtype=np.intp)
     group, start = -1, 0
-    heavy = mass >= _ALONE * wanted
+    heavy = mass >= ALONE * wanted
     while start < len(mass):
         group += 1
         if heavy[start]:

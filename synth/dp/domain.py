@@ -156,12 +156,19 @@ def domain_of(dictionary: Dictionary, cells: int) -> Domain:
     Raises
     ------
     PrivacyError
-        The dictionary still holds facts read off the data, or names patients without bounding their rows.
+        The dictionary still holds facts read off the data, leaves a dependency's values to be learned, or names
+        patients without bounding their rows.
     """
     if dictionary.drafted:
         raise PrivacyError(
             "a differentially private release needs a dictionary that was known before the data: confirm or replace "
             f"what from_data marks in {len(dictionary.drafted)} columns: {sorted(dictionary.drafted)}"
+        )
+    learned = [each.determines for each in dictionary.dependencies if each.values is None]
+    if learned:
+        raise PrivacyError(
+            f"the values of {len(learned)} dependencies would be learned from the table: state them in the dictionary, "
+            f"for {sorted(learned)}"
         )
     if dictionary.patient is not None and dictionary.max_rows_per_patient is None:
         raise PrivacyError("rows belong to patients: declare max_rows_per_patient, the bound on one patient's rows")

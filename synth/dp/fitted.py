@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from policies import Dictionary
+from synth.dependencies import with_declared_values
 from synth.dp.coarsen import Coarse, Floats
 from synth.dp.domain import Codes, Domain
 from synth.dp.loglinear import Cell, LogLinear, cells_of
@@ -96,7 +97,7 @@ def rows_of(
     for turn in range(_ROUNDS):
         if turn > _SPREAD_AGAIN:
             records = fitted.pool[rng.integers(len(fitted.pool), size=len(records))]
-        frame = domain.decode(_fine(records, fitted.coarse, rng), rng)
+        frame = with_declared_values(domain.decode(_fine(records, fitted.coarse, rng), rng), dictionary)
         holds = _holds(frame, dictionary)
         kept.append(frame[holds])
         records = records[~holds]

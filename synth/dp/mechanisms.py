@@ -3,21 +3,18 @@
 diffprivlib gives the interface and the checks of parameters; the draws come from :mod:`synth.dp.randomness`, because
 the library's own loops in Python and floating point are slow and, for the exponential and the geometric mechanism,
 inexact. Its histogram tool, which drops missing and out-of-range rows silently and reads missing bounds off the data
-with a mere warning, is wrapped so that each of these raises.
+with a mere warning, is not used: counts are taken of declared cells, and a code outside them is refused.
 """
 
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from diffprivlib import tools
 from diffprivlib.mechanisms import Exponential, GaussianDiscrete, Geometric
-from diffprivlib.utils import PrivacyLeakWarning
 from numpy.typing import NDArray
 
 from synth.dp.events import PrivacyError
@@ -63,23 +60,31 @@ class TableGaussian(GaussianDiscrete):  # type: ignore[misc]
 
     def randomise_table(self, counts: NDArray[np.int64]) -> NDArray[np.int64]:
         """``counts`` with independent noise in every cell, same shape."""
-        if counts.dtype != np.int64:
-            raise PrivacyError(f"a table of 64-bit integers is needed, found {counts.dtype}")
-        return counts + self._randomness.discrete_gaussian(self.sigma, counts.shape)
+        return _whole(counts) + self._randomness.discrete_gaussian(self.sigma, counts.shape)
 
 
-class HeadCount(Geometric):  # type: ignore[misc]
-    """Discrete Laplace noise of scale sensitivity / epsilon on one count; epsilon-DP."""
+class CountLaplace(Geometric):  # type: ignore[misc]
+    """Discrete Laplace noise of scale sensitivity / epsilon on counts; epsilon-DP.
 
-    def __init__(self, *, epsilon: float, randomness: SystemRandomness, sensitivity: int = 1) -> None:
+    Parameters
+    ----------
+    sensitivity : int
+        Largest L1 change of all the counts together, when one patient is added or removed.
+    """
+
+    def __init__(self, *, epsilon: float, sensitivity: int, randomness: SystemRandomness) -> None:
         super().__init__(epsilon=epsilon, sensitivity=sensitivity)
+        self._scale = Fraction(sensitivity) / Fraction(epsilon)
         self._randomness = randomness
 
     def randomise(self, value: int) -> int:
         """``value`` with noise; may be negative."""
         self._check_all(value)
-        scale = Fraction(self.sensitivity) / Fraction(self.epsilon)
-        return int(value) + int(self._randomness.discrete_laplace(scale, 1)[0])
+        return int(value) + int(self._randomness.discrete_laplace(self._scale, 1)[0])
+
+    def randomise_table(self, counts: NDArray[np.int64]) -> NDArray[np.int64]:
+        """``counts`` with independent noise in every cell, same shape; cells may be negative."""
+        return _whole(counts) + self._randomness.discrete_laplace(self._scale, counts.shape)
 
 
 class ScoreChoice(Exponential):  # type: ignore[misc]
@@ -130,46 +135,7 @@ def on_grid(values: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.rint(np.asarray(values, dtype=np.float64) * SCORE_GRID).astype(np.int64)
 
 
-def single_histogram(
-    values: NDArray[np.float64], edges: Sequence[float], epsilon: float, *, contribution: int = 1
-) -> NDArray[np.int64]:
-    """One histogram with declared edges by diffprivlib's tool; epsilon-DP for patients of ``contribution`` rows.
-
-    Parameters
-    ----------
-    values : (n,) array
-        Every one within the edges; the last bin holds its upper edge too.
-    edges : sequence of float
-        Public bin edges, strictly rising.
-
-    Returns
-    -------
-    (bins,) array of counts, at least 0 (the library's truncated geometric mechanism, drawn by ``secrets``).
-
-    Raises
-    ------
-    PrivacyError
-        A missing or out-of-range value, unusable edges, or the library warns that it looked at the data for bounds.
-    """
-    bounds = np.asarray(edges, dtype=np.float64)
-    if bounds.ndim != 1 or bounds.size < 2 or not np.isfinite(bounds).all() or (np.diff(bounds) <= 0).any():
-        raise PrivacyError(f"a histogram needs two or more finite, strictly rising public edges, found {bounds.size}")
-    if contribution < 1 or not epsilon > 0:
-        raise PrivacyError("a histogram needs epsilon above 0 and a contribution of at least one row")
-    numbers = np.asarray(values, dtype=np.float64).ravel()
-    astray = int((~((numbers >= bounds[0]) & (numbers <= bounds[-1]))).sum())
-    if astray:
-        raise PrivacyError(f"{astray} values are missing or outside the declared edges: correct them or the dictionary")
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", PrivacyLeakWarning)
-        try:
-            noisy, _ = tools.histogram(
-                numbers,
-                epsilon=epsilon / contribution,
-                bins=bounds,
-                range=(float(bounds[0]), float(bounds[-1])),
-                accountant=None,
-            )
-        except PrivacyLeakWarning:
-            raise PrivacyError("the histogram's bounds would have come from the data: declare them") from None
-    return np.asarray(noisy, dtype=np.int64)
+def _whole(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    if counts.dtype != np.int64:
+        raise PrivacyError(f"a table of 64-bit integers is needed, found {counts.dtype}")
+    return counts

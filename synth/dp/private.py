@@ -148,6 +148,13 @@ class PrivateHybridSynthesizer:
             self.claim_ = None
         return made.value
 
+    def sample_people(self, rows: int, rng: np.random.Generator) -> tuple[pd.DataFrame, NDArray[np.int64]]:
+        """As :meth:`sample`, with (rows,) codes of people: every row is another one's.
+
+        How many rows a patient has is not measured under differential privacy, so it cannot be kept.
+        """
+        return self.sample(rows, rng), np.arange(rows, dtype=np.int64)
+
     @property
     def _public_people(self) -> int | None:
         return self.people if self.people is not None else self.dictionary.people

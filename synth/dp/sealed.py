@@ -21,11 +21,10 @@ from synth.dp.events import (
 )
 from synth.dp.mechanisms import (
     SCORE_GRID,
-    HeadCount,
+    CountLaplace,
     ScoreChoice,
     TableGaussian,
     on_grid,
-    single_histogram,
     whole_scores,
 )
 from synth.dp.provenance import RAW, Traced, refuse_captured, remember, unwrap
@@ -156,7 +155,7 @@ class SealedTable:
         """Number of patients with discrete Laplace noise of scale 1 / epsilon; may be negative."""
         rows = _VAULT[self]
         name = rows.budget.draw(event)
-        mechanism = HeadCount(epsilon=event.epsilon, randomness=rows.randomness)
+        mechanism = CountLaplace(epsilon=event.epsilon, sensitivity=1, randomness=rows.randomness)
         return Traced(mechanism.randomise(rows.patients), rows.sources | {name})
 
     def table(self, columns: tuple[int, ...] | Traced[tuple[int, ...]], event: GaussianEvent) -> Traced[NoisyTable]:
@@ -183,17 +182,16 @@ class SealedTable:
         return Traced(NoisyTable(wanted, noisy, event.sigma), rows.sources | sources | {name})
 
     def histogram(self, column: int, event: PureEvent) -> Traced[NoisyTable]:
-        """One column's counts by diffprivlib's histogram, epsilon-DP in itself; counts are at least 0."""
+        """One column's counts with discrete Laplace noise of scale ``max_rows`` / epsilon; may be negative.
+
+        Epsilon-DP in itself (Ghosh, Roughgarden and Sundararajan, STOC 2009): a patient's rows change all counts
+        together by at most ``max_rows``.
+        """
         rows = _VAULT[self]
         wanted = _columns((column,), rows.sizes)
+        mechanism = CountLaplace(epsilon=event.epsilon, sensitivity=rows.max_rows, randomness=rows.randomness)
         name = rows.budget.draw(event)
-        cells = rows.sizes[column]
-        noisy = single_histogram(
-            rows.codes[column].astype(np.float64),
-            [cell - 0.5 for cell in range(cells + 1)],
-            event.epsilon,
-            contribution=rows.max_rows,
-        )
+        noisy = mechanism.randomise_table(rows.counts(wanted))
         ratio = math.exp(-event.epsilon / rows.max_rows)
         return Traced(NoisyTable(wanted, noisy, math.sqrt(2 * ratio) / (1 - ratio)), rows.sources | {name})
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from synth.calibration.quantiles import Person
 from synth.encoding.order import Codes
+from synth.errors import SynthesisError
 
 _RARE_SHARE = 0.01
 _GLANCE = 500
@@ -48,19 +49,34 @@ class Derived:
 
 
 def derived_columns(
-    table: pd.DataFrame, names: Sequence[str], *, minimum_people: int, people: Person | None = None
+    table: pd.DataFrame,
+    names: Sequence[str],
+    declared: Sequence[tuple[str, str]] = (),
+    *,
+    minimum_people: int,
+    people: Person | None = None,
 ) -> tuple[Derived, ...]:
     """Columns that are functions of others, none of them a source of another.
 
     A source is a column in which nearly all rows (99 %) hold a cell that ``minimum_people`` people share. Of two
-    columns that are functions of each other the one with an order, or else the first, is the source.
+    columns that are functions of each other the one with an order, or else the first, is the source. Beside those that
+    are found there are the ``declared`` ones, pairs of a categorical source and a column.
+
+    Raises
+    ------
+    SynthesisError
+        A declared dependency does not hold, or no level of its source is held by enough people.
     """
     columns: dict[str, pd.Series[Any]] = {name: table[name] for name in names}
+    stated = tuple(
+        _declared(columns[name], name, columns[source], source, minimum_people, people) for source, name in declared
+    )
+    settled = {name for pair in declared for name in pair}
     facts = {name: _fact(column, minimum_people, people) for name, column in columns.items()}
-    able = [name for name in names if facts[name] is not None]
+    able = [name for name in names if facts[name] is not None and name not in {name for _, name in declared}]
     able.sort(key=lambda name: not _has_order(columns[name]))  # stable: file order otherwise
     derived: dict[str, str] = {}
-    for name in reversed(able):
+    for name in reversed([name for name in able if name not in settled]):
         for source in able:
             if source != name and source not in derived and _is_function(facts[source], facts[name]):
                 derived[name] = source
@@ -69,7 +85,8 @@ def derived_columns(
     for name in derived:
         while derived[name] in derived:
             derived[name] = derived[derived[name]]
-    return tuple(_learned(columns[name], name, source, facts[source]) for name, source in derived.items())
+    found = tuple(_learned(columns[name], name, source, facts[source]) for name, source in derived.items())
+    return stated + found
 
 
 def derived_mask(
@@ -109,6 +126,45 @@ def _codes(column: pd.Series[Any], cells: NDArray[Any]) -> Codes:
     return np.where(missing, -1, np.where(cells[at] == values, at, -2)).astype(np.intp)
 
 
+def _declared(
+    column: pd.Series[Any],
+    name: str,
+    begin: pd.Series[Any],
+    source: str,
+    minimum_people: int,
+    people: Person | None,
+) -> Derived:
+    of, cell = _codes_of_all(begin), _codes_of_all(column)
+    pairs = np.unique(np.column_stack([of, cell]), axis=0)
+    broken = len(pairs) - len(np.unique(of))
+    if broken:
+        raise SynthesisError(
+            f"{source} does not determine {name}: {broken} of its cells go with more than one; correct the table, or "
+            "take the dependency out of the dictionary"
+        )
+    levels, rows = np.unique(of, return_inverse=True)
+    held = _holders(rows, len(levels), people)
+    common = np.isin(of, levels[held >= minimum_people])
+    if not common.any():
+        raise SynthesisError(
+            f"no cell of {source} is held by {minimum_people} people, so that {name} cannot be looked up: state the "
+            "values of the dependency"
+        )
+    kept = np.unique(of[common & (of >= 0)])
+    codes = np.where(common, np.where(of < 0, -1, np.searchsorted(kept, of)), -2)
+    return _learned(column, name, source, _Fact(codes, cell, kept))
+
+
+def _codes_of_all(column: pd.Series[Any]) -> Codes:
+    """(n,) codes, -1 for missing: of a category its own."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return column.cat.codes.to_numpy().astype(np.intp)
+    missing = column.isna().to_numpy()
+    codes = np.full(len(column), -1, dtype=np.intp)
+    codes[~missing] = np.unique(column.to_numpy()[~missing], return_inverse=True)[1]
+    return codes
+
+
 def _fact(column: pd.Series[Any], minimum_people: int, people: Person | None) -> _Fact | None:
     missing = column.isna().to_numpy()
     values = column.cat.codes.to_numpy() if isinstance(column.dtype, pd.CategoricalDtype) else column.to_numpy()
@@ -118,10 +174,7 @@ def _fact(column: pd.Series[Any], minimum_people: int, people: Person | None) ->
     everything = np.full(len(column), -1, dtype=np.intp)
     everything[~missing] = places
     slots = everything + 1
-    held = np.bincount(slots, minlength=len(cells) + 1)
-    if people is not None:
-        persons = int(people.max()) + 1
-        held = np.bincount(np.unique(slots * persons + people) // persons, minlength=len(cells) + 1)
+    held = _holders(slots, len(cells) + 1, people)
     common = held >= minimum_people
     if not common[slots].mean() >= 1.0 - _RARE_SHARE:
         return None
@@ -131,6 +184,14 @@ def _fact(column: pd.Series[Any], minimum_people: int, people: Person | None) ->
     place[0] = -1
     place[kept + 1] = np.arange(len(kept))
     return _Fact(np.where(codes == -2, -2, place[slots]), everything, cells[kept])
+
+
+def _holders(slots: Codes, count: int, people: Person | None) -> Codes:
+    """People with a row in each of ``count`` slots."""
+    if people is None:
+        return np.bincount(slots, minlength=count)
+    persons = int(people.max()) + 1
+    return np.bincount(np.unique(slots * persons + people) // persons, minlength=count)
 
 
 def _is_function(source: _Fact | None, column: _Fact | None) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,7 @@ from synth.calibration.quantiles import Floats, Person
 from synth.encoding.derived import derived_columns, derived_mask
 from synth.encoding.latents import draw_latents
 from synth.encoding.levels import LevelCodec
+from synth.encoding.linked import Elapsed, linked_dates
 from synth.encoding.numbers import Unit
 from synth.encoding.order import Codes, Context
 from synth.encoding.table import Encoding, LevelColumn, ValueColumn
@@ -48,11 +49,21 @@ def encode(
     -------
     The encoding, and (n, d) finite scores, each about standard normal.
     """
-    derived = derived_columns(table, names, minimum_people=minimum_people, people=people)
+    learned = [(each.source, each.determines) for each in dictionary.dependencies if each.values is None]
+    derived = derived_columns(table, names, learned, minimum_people=minimum_people, people=people)
     names = [name for name in names if name not in {item.name for item in derived}]
     kinds = dictionary.columns
-    units = {name: Unit.of(kinds[name], table[name]) for name in names if not kinds[name].is_categorical}
-    floats = {name: unit.floats(table[name]) for name, unit in units.items()}
+    links = linked_dates(kinds, table, names)
+    elapsed = {name: Elapsed.of(kinds[name], table[name], source, kinds[source]) for name, source in links.items()}
+    units = {
+        name: elapsed[name].unit if name in elapsed else Unit.of(kinds[name], table[name])
+        for name in names
+        if not kinds[name].is_categorical
+    }
+    floats = {
+        name: elapsed[name].floats(table[name], table[links[name]]) if name in elapsed else unit.floats(table[name])
+        for name, unit in units.items()
+    }
     codes = {name: table[name].cat.codes.to_numpy().astype(np.intp) for name in names if name not in units}
     masks = _Masks.of(floats, minimum_people, people)
     context = _context(names, floats, codes, masks, classes, rng)
@@ -78,7 +89,7 @@ def encode(
             levels.append(LevelColumn(codec, at, name, dtype if isinstance(dtype, pd.CategoricalDtype) else None))
             continue
         if name in masks.empty:
-            values.append(ValueColumn(name, units[name], None, -1, -1))
+            values.append(ValueColumn(name, units[name], None, -1, -1, elapsed.get(name)))
             continue
         mask = masks.of_column.get(name, -1)
         if mask == len(mask_columns):
@@ -96,7 +107,10 @@ def encode(
             rule = derived_mask(masks.patterns[mask], table, list(codes), minimum_people=minimum_people, people=people)
             mask_columns.append(LevelColumn(flag, at, rule=rule))
         presence = mask_columns[mask].score if mask >= 0 else -1
-        values.append(_value_column(name, units[name], floats[name], mask, presence, scores, minimum_people, people))
+        item = _value_column(name, units[name], floats[name], mask, presence, scores, minimum_people, people)
+        values.append(replace(item, elapsed=elapsed.get(name)))
+    turn = {name: place for place, name in enumerate(links)}
+    values.sort(key=lambda item: turn.get(item.name, -1))  # stable; a date after the one it is counted from
     encoding = Encoding(
         tuple(scores.names),
         np.array(scores.presence, dtype=np.intp),

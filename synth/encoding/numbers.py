@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from policies import Column
 from synth.calibration.quantiles import Floats
 
-_SPANS = (86_400, 3_600, 60, 1)
+_SPANS = (86_400, 43_200, 3_600, 1_800, 900, 600, 300, 60, 30, 15, 10, 5, 1)
 _ON_SPAN = 0.99
 
 
@@ -39,10 +39,8 @@ class Unit:
         low, high = column.minimum, column.maximum
         if isinstance(low, float) and isinstance(high, float):
             return cls(0, 0 if column.type == "integer" else column.decimals, low, high)
-        present = _seconds(cells.dropna())
-        kept = [span for span in _SPANS if (present % span == 0).sum() >= _ON_SPAN * len(present)]
-        span = 86_400 if column.type == "date" else kept[0]
-        return cls(span, 0, np.ceil(_bound(low) / span), np.floor(_bound(high) / span))
+        span = span_of(column, cells)
+        return cls(span, 0, np.ceil(bound_seconds(low) / span), np.floor(bound_seconds(high) / span))
 
     def floats(self, cells: pd.Series[Any]) -> Floats:
         """(n,) floats, NaN for missing."""
@@ -50,7 +48,7 @@ class Unit:
             return cells.to_numpy(dtype=np.float64)
         values = np.full(len(cells), np.nan)
         present = cells.notna().to_numpy()
-        values[present] = _seconds(cells[present]) / self.seconds
+        values[present] = seconds_of(cells[present]) / self.seconds
         return values
 
     def cells(self, values: Floats) -> NDArray[Any]:
@@ -64,10 +62,20 @@ class Unit:
         return seconds
 
 
-def _seconds(cells: pd.Series[Any]) -> NDArray[np.float64]:
+def span_of(column: Column, cells: pd.Series[Any]) -> int:
+    """Seconds of the longest usual span of which nearly all cells of a date column are whole multiples."""
+    if column.type == "date":
+        return _SPANS[0]
+    present = seconds_of(cells.dropna())
+    return next(span for span in _SPANS if (present % span == 0).sum() >= _ON_SPAN * len(present))
+
+
+def seconds_of(cells: pd.Series[Any]) -> NDArray[np.float64]:
+    """Seconds since 1970 of cells none of which is missing."""
     return cells.to_numpy(dtype="datetime64[s]").astype(np.int64).astype(np.float64)
 
 
-def _bound(bound: object) -> float:
+def bound_seconds(bound: object) -> float:
+    """Seconds since 1970 of a declared bound of a date column."""
     moment = bound if isinstance(bound, dt.datetime) else dt.datetime.combine(bound, dt.time())  # type: ignore[arg-type]
     return moment.replace(tzinfo=dt.UTC).timestamp()

@@ -13,6 +13,7 @@ from scipy.special import ndtr, ndtri
 from synth.calibration.quantiles import Floats
 from synth.encoding.derived import Derived
 from synth.encoding.levels import LevelCodec
+from synth.encoding.linked import Elapsed
 from synth.encoding.numbers import Unit
 from synth.encoding.order import Codes
 from synth.encoding.values import ValueCodec, snapped
@@ -29,6 +30,7 @@ class ValueColumn:
     ----------
     codec : its ranks; None where too few people have a value, and every cell comes back missing.
     score, mask : number of its score (-1: it has one outcome only) and of its missingness (-1: never missing).
+    elapsed : the date it is counted from, None where it is counted by itself.
     """
 
     name: str
@@ -36,6 +38,7 @@ class ValueColumn:
     codec: ValueCodec | None
     score: int
     mask: int
+    elapsed: Elapsed | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,7 @@ class Encoding:
     ----------
     names : (d,) what each score stands for.
     presence : (d,) number of the score that tells whether a cell is present at all, -1 where it always is.
+    values : columns of numbers and dates; a date stands after the one it is counted from.
     """
 
     names: tuple[str, ...]
@@ -117,7 +121,7 @@ class Encoding:
         Parameters
         ----------
         scores : (m, d) normal scores.
-        rng : draws rare levels and stray missing cells.
+        rng : draws what nothing is known of.
         """
         rows = len(scores)
         probabilities = np.clip(ndtr(scores), 1e-12, 1.0 - 1e-12)
@@ -141,7 +145,11 @@ class Encoding:
                 values = item.codec.decode(half if item.score < 0 else probabilities[:, item.score])
                 if item.mask >= 0:
                     values = np.where(masks[item.mask], np.nan, values)
-            cells[item.name] = item.unit.cells(values)
+            cells[item.name] = (
+                item.unit.cells(values)
+                if item.elapsed is None
+                else item.elapsed.cells(values, cells[item.elapsed.source])
+            )
         for other in self.derived:
             cells[other.name] = other.decode(pd.Series(cells[other.source]), rng)
         return cells

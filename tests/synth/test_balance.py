@@ -36,8 +36,11 @@ def test_largest_remainder_by_hand() -> None:
     assert largest_remainder(np.array([0.47, 0.31, 0.22]), 10).tolist() == [5, 3, 2]
 
 
-@given(counts, st.integers(12, 300))
-def test_no_class_is_dropped_while_there_are_rows_for_all(rows: list[int], total: int) -> None:
+large_counts = st.lists(st.integers(11, 500), min_size=1, max_size=12)
+
+
+@given(large_counts, st.integers(12, 300))
+def test_no_large_class_is_dropped_while_there_are_rows_for_all(rows: list[int], total: int) -> None:
     labels = np.repeat(np.arange(len(rows)), rows)
     balance, _ = ClassBalance.fit(target(labels.tolist(), "abcdefghijkl"), len(labels), minimum_people=11)
     allotted = balance.allot(total)
@@ -52,19 +55,26 @@ def test_a_missing_target_is_a_class_and_no_target_is_one_class() -> None:
     assert ClassBalance.fit(None, 50, minimum_people=11)[0].rows.tolist() == [50]
 
 
-def test_a_class_of_few_people_is_modelled_as_its_neighbour_or_as_the_largest() -> None:
+def test_a_class_of_few_people_is_not_released_and_counts_as_its_neighbour_or_as_the_largest() -> None:
     labels = [0] * 40 + [1] * 30 + [2] * 10
-    ordered, _ = ClassBalance.fit(target(labels, ordered=True), 80, minimum_people=11)
-    nominal, _ = ClassBalance.fit(target(labels), 80, minimum_people=11)
-    assert ordered.modelled_as.tolist() == [0, 1, 1]
-    assert nominal.modelled_as.tolist() == [0, 1, 0]
-    assert ordered.allot(8).tolist() == [4, 3, 1]
+    ordered, near = ClassBalance.fit(target(labels, ordered=True), 80, minimum_people=11)
+    nominal, large = ClassBalance.fit(target(labels), 80, minimum_people=11)
+    assert ordered.codes.tolist() == nominal.codes.tolist() == [0, 1]
+    assert np.bincount(near).tolist() == ordered.rows.tolist() == [40, 40]
+    assert np.bincount(large).tolist() == nominal.rows.tolist() == [50, 30]
+    assert ordered.allot(8).tolist() == [4, 4]
+    assert ClassBalance.fit(target(labels), 80, minimum_people=10)[0].rows.tolist() == [40, 30, 10]
 
 
 def test_many_rows_of_few_people_are_few() -> None:
     people = np.concatenate([np.arange(40), np.full(40, 40)])
     balance, _ = ClassBalance.fit(target([0] * 40 + [1] * 40), 80, minimum_people=11, people=people)
-    assert balance.modelled_as.tolist() == [0, 0]
+    assert balance.codes.tolist() == [0]
+
+
+def test_a_target_of_rare_classes_alone_is_refused() -> None:
+    with pytest.raises(SynthesisError, match="no class of the target is held by 11 people"):
+        ClassBalance.fit(target([0] * 8 + [1] * 9), 17, minimum_people=11)
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(2, 60), st.integers(1, 6))

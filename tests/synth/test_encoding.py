@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from policies import Dictionary, parse_dictionary
+from synth.dependencies import with_declared_values
 from synth.encoding import Encoding, encode
 from synth.encoding.derived import derived_columns
 from synth.encoding.latents import draw_latents
 from synth.encoding.levels import LevelCodec
 from synth.encoding.order import Context, insertion
 from synth.encoding.values import ValueCodec, interval_at, rank_intervals, snapped
+from synth.errors import SynthesisError
 
 Floats = NDArray[np.float64]
 
@@ -141,28 +143,27 @@ def test_common_levels_survive_the_round_trip(sizes: list[int], missing: bool) -
     assert np.array_equal(codec.decode((low + high) / 2.0, np.random.default_rng(0)), codes)
 
 
-def test_a_pool_of_rare_levels_says_nothing_of_which_row_held_which() -> None:
-    """Levels 1..5 of six rows each: 30 rows of one interval, in which every level comes at any rank."""
-    codes = np.repeat(np.arange(6), [170, 6, 6, 6, 6, 6])
+def test_a_level_of_fewer_people_than_asked_for_never_comes_back() -> None:
+    """Levels 1 to 5 of ten rows each: fifty rows whose rank is free, and no synthetic row with any of them."""
+    codes = np.repeat(np.arange(6), [170, 10, 10, 10, 10, 10])
     codec = level_codec(codes, 7)
-    assert codec.stray_share == 0.0
     low, high = codec.intervals(codes)
-    assert len(set(low[codes > 0])) == 1
-    drawn = codec.decode(np.full(3_000, (low[-1] + high[-1]) / 2.0), np.random.default_rng(1))
-    shares = np.bincount(drawn, minlength=7) / 3_000
-    expected = np.array([0, 7, 7, 7, 7, 7, 1]) / 36  # level 6 is declared and held by nobody: deniability
-    assert np.abs(shares - expected).max() < 0.04  # over five standard errors
+    assert set(zip(low[codes > 0], high[codes > 0], strict=True)) == {(0.0, 1.0)}
+    assert set(codec.decode(np.linspace(0, 1, 1_001), np.random.default_rng(1))) == {0}
+    assert set(level_codec(codes, 7, minimum_people=10).order) == {0, 1, 2, 3, 4, 5}
 
 
-def test_a_level_of_one_person_is_unlinked_and_comes_back_at_its_rate() -> None:
-    codes = np.zeros(400, dtype=np.intp)
-    codes[7] = 1
-    codec = level_codec(codes, 2)
-    assert codec.stray_share == 1 / 400
-    low, high = codec.intervals(codes)
-    assert (low[7], high[7]) == (0.0, 1.0)
-    drawn = codec.decode(np.full(100_000, 0.5), np.random.default_rng(1))
-    assert abs((drawn == 1).sum() - 250) < 2
+def test_eleven_rows_of_ten_people_are_no_level() -> None:
+    codes = np.repeat([0, 1], [100, 11])
+    people = np.concatenate([np.arange(100), np.minimum(np.arange(11), 9) + 100])
+    assert level_codec(codes, 2, people=people).order.tolist() == [0]
+    assert level_codec(codes, 2).order.tolist() == [0, 1]
+
+
+def test_a_column_of_rare_levels_alone_is_drawn_from_the_dictionary() -> None:
+    codec = level_codec(np.arange(30), 40)
+    drawn = codec.decode(np.full(4_000, 0.5), np.random.default_rng(1))
+    assert set(drawn) == set(range(40))  # a level is missed once in 10^42
 
 
 def test_eight_hundred_levels_are_no_trouble() -> None:
@@ -173,6 +174,7 @@ def test_eight_hundred_levels_are_no_trouble() -> None:
     back = codec.decode(low + (high - low) * rng.random(len(codes)), rng)
     common = np.bincount(codes, minlength=800) >= 11
     assert np.array_equal(back[common[codes]], codes[common[codes]])
+    assert common[back].all()
 
 
 def test_nominal_levels_stand_in_the_order_of_the_column_they_go_with() -> None:
@@ -384,3 +386,146 @@ def test_no_pair_of_fewer_than_eleven_people_is_looked_up() -> None:
     (derived,) = derived_columns(table, ["text", "code"], minimum_people=11)
     drawn = derived.decode(pd.Series(np.full(2_000, 2.0)), np.random.default_rng(0))
     assert set(drawn) == {"x", "y"}
+
+
+# -- dates that go together --------------------------------------------------------------------------------------------
+
+
+STAYS = dictionary_of("""
+[columns.born]
+type = "date"
+minimum = 1920-01-01
+maximum = 2020-01-01
+[columns.admitted]
+type = "datetime"
+minimum = 2015-01-01T00:00:00
+maximum = 2021-01-01T00:00:00
+[columns.discharged]
+type = "date"
+minimum = 2015-01-01
+maximum = 2022-01-01
+[columns.died]
+type = "date"
+minimum = 2015-01-01
+maximum = 2030-01-01
+nullable = true
+""")
+
+
+def stays(n: int, rng: np.random.Generator) -> pd.DataFrame:
+    """Admissions on a quarter of an hour, stays of about a week, one in five dead within a month of it."""
+    day = np.datetime64("2016-01-01") + rng.integers(0, 1_500, n).astype("timedelta64[D]")
+    discharged = day + rng.geometric(1 / 7, n).astype("timedelta64[D]")
+    died = (discharged + rng.integers(0, 30, n).astype("timedelta64[D]")).astype("datetime64[s]")
+    died[rng.random(n) < 0.8] = np.datetime64("NaT")
+    return pd.DataFrame(
+        {
+            "born": (np.datetime64("1930-01-01") + rng.integers(0, 25_000, n)).astype("datetime64[s]"),
+            "admitted": day.astype("datetime64[s]") + 900 * rng.integers(0, 96, n),
+            "discharged": discharged.astype("datetime64[s]"),
+            "died": died,
+        }
+    )
+
+
+def test_the_time_between_dates_is_kept_however_long_ago_they_are() -> None:
+    rng = np.random.default_rng(0)
+    table = stays(900, rng)
+    encoding, scores = encoded(table, STAYS)
+    assert {item.name: item.elapsed.source for item in encoding.values if item.elapsed} == {
+        "discharged": "admitted",
+        "died": "discharged",
+    }
+    cells = encoding.decode(scores[rng.permutation(900)] * 0.999, rng)
+    begin = cells["admitted"].astype("datetime64[D]")
+    assert (cells["admitted"].astype(np.int64) % 900 == 0).all()
+    days = {
+        "real": table["discharged"] - table["admitted"].dt.floor("D"),
+        "made": pd.Series(cells["discharged"] - begin),
+    }
+    quartiles = {side: values.dt.days.quantile([0.25, 0.5, 0.75]).tolist() for side, values in days.items()}
+    assert quartiles["real"] == pytest.approx(quartiles["made"], abs=1)
+    dead = ~np.isnat(cells["died"])
+    assert 0.15 < dead.mean() < 0.25
+    assert ((cells["died"] - cells["discharged"])[dead].astype("timedelta64[D]").astype(int) >= 0).all()
+    # independent scores: each date alone would give stays of hundreds of days
+    other = encoding.decode(rng.normal(size=scores.shape), rng)
+    assert np.abs((other["discharged"] - other["admitted"]).astype("timedelta64[D]").astype(int)).max() < 120
+
+
+def test_a_linked_date_stays_within_its_declared_bounds() -> None:
+    rng = np.random.default_rng(1)
+    table = stays(400, rng)
+    narrow = dictionary_of("""
+[columns.admitted]
+type = "datetime"
+minimum = 2016-01-01T00:00:00
+maximum = 2020-03-01T00:00:00
+[columns.discharged]
+type = "date"
+minimum = 2016-01-01
+maximum = 2020-03-05
+""")
+    table = table[table["discharged"] <= np.datetime64("2020-03-05")][["admitted", "discharged"]].reset_index(drop=True)
+    encoding, scores = encoded(table, narrow)
+    cells = encoding.decode(np.full(scores.shape, 6.0), rng)
+    assert (cells["discharged"] <= np.datetime64("2020-03-05")).all()
+
+
+# -- declared dependencies ---------------------------------------------------------------------------------------------
+
+
+def test_a_declared_dependency_holds_for_rare_codes_too_and_a_broken_one_is_refused() -> None:
+    """Forty codes of a ward each, most of them rare: too few to be found, but the dictionary says so."""
+    rng = np.random.default_rng(2)
+    codes = np.minimum(rng.geometric(0.08, 600) - 1, 39)
+    table = pd.DataFrame(
+        {
+            "code": category(codes, [f"c{i}" for i in range(40)]),
+            "group": category(codes // 4, [f"g{i}" for i in range(10)]),
+        }
+    )
+    found = derived_columns(table, ["code", "group"], [("code", "group")], minimum_people=11)
+    assert [(item.name, item.source) for item in found] == [("group", "code")]
+    kept = np.flatnonzero(np.bincount(codes) >= 11)
+    sources = pd.Series(category(kept, [f"c{i}" for i in range(40)]))
+    assert found[0].decode(sources, rng).cat.codes.tolist() == (kept // 4).tolist()
+    broken = table.assign(group=category(np.where(np.arange(600) == 3, 9, codes // 4), [f"g{i}" for i in range(10)]))
+    with pytest.raises(SynthesisError, match="code does not determine group: 1 of its cells"):
+        derived_columns(broken, ["code", "group"], [("code", "group")], minimum_people=11)
+
+
+def test_declared_values_overwrite_what_was_drawn_and_nothing_else() -> None:
+    dictionary = dictionary_of("""
+[columns.code]
+type = "category"
+categories = ["a", "b", "c"]
+nullable = true
+[columns.years]
+type = "integer"
+minimum = 0
+maximum = 20
+[columns.kind]
+type = "category"
+categories = ["x", "y"]
+[[dependencies]]
+source = "code"
+determines = "years"
+values = { a = "3", b = "7" }
+[[dependencies]]
+source = "code"
+determines = "kind"
+values = { a = "y" }
+""")
+    frame = pd.DataFrame(
+        {
+            "code": category(np.array([0, 1, 2, -1]), ["a", "b", "c"]),
+            "years": [9.0, 9.0, 9.0, 9.0],
+            "kind": category(np.array([0, 0, 0, 0]), ["x", "y"]),
+        }
+    )
+    told = with_declared_values(frame, dictionary)
+    assert told["years"].tolist() == [3.0, 7.0, 9.0, 9.0]
+    assert told["kind"].tolist() == ["y", "x", "x", "x"]
+    assert told.dtypes.equals(frame.dtypes)
+    assert frame["years"].tolist() == [9.0] * 4

@@ -113,15 +113,15 @@ def test_a_table_without_a_target_is_one_class() -> None:
     assert shares.abs().max() < 0.05
 
 
-def test_a_class_of_three_people_is_kept_and_goes_with_nobodys_cells() -> None:
-    """Three patients of grade IV with values found nowhere else: the label comes back, their values do not."""
+def test_a_class_of_three_people_is_not_released_unless_three_are_enough() -> None:
     grade = np.repeat([0, 1, 3], [150, 147, 3])
     table = table_of(300, grade=grade)
-    table.loc[grade == 3, "low"] = [288.0, 291.0, 296.0]
     made = fitted(table, dictionary_of()).sample(3_000, np.random.default_rng(8))
-    last = made[made["grade"] == "IV"]
-    assert len(last) == 30
-    assert last["low"].median() < 150
+    assert set(made["grade"].astype(str)) == {"I", "II"}
+    allowing = HybridSynthesizer(dictionary_of(), components=("copula",), minimum_people=3)
+    made = allowing.fit(table, np.random.default_rng(1)).sample(3_000, np.random.default_rng(8))
+    assert (made["grade"] == "IV").sum() == 30
+    assert allowing.settings_["minimum_people"] == 3
 
 
 def test_a_table_of_constants_comes_back() -> None:

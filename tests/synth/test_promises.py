@@ -221,15 +221,14 @@ def test_every_calibration_is_selectable_and_composable(
     assert abs(table["age"].median() - real["age"].median()) < 8
 
 
-def test_a_class_of_one_patient_neither_breaks_the_fit_nor_comes_out_as_that_patient(
+def test_a_class_of_one_patient_neither_breaks_the_fit_nor_comes_out(
     real: pd.DataFrame, dictionary: Dictionary
 ) -> None:
     lonely = real[real["outcome"] != "death"].head(300)
     one = real[real["outcome"] == "death"].head(1)
     table = pd.concat([lonely, one], ignore_index=True)
     made = HybridSynthesizer(dictionary, components=("copula",)).fit(table, np.random.default_rng(8))
-    dead = made.sample(3_000, np.random.default_rng(9)).query("outcome == 'death'")
-    assert not dead["spent"].isin(one["spent"]).any() or one["spent"].iloc[0] == 0
+    assert not (made.sample(3_000, np.random.default_rng(9))["outcome"] == "death").any()
 
 
 @pytest.mark.parametrize("damage", ["constant", "all missing", "single class"])

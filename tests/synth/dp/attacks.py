@@ -49,13 +49,10 @@ def table_draws(event: GaussianEvent, rows: int, cells: int = 20_000) -> Draws:
 
 
 def histogram_draws(event: PureEvent, rows: int, cells: int = 4_000) -> Draws:
-    """As :func:`table_draws` for diffprivlib's histogram; others are there already, since it cuts off at 0."""
+    """As :func:`table_draws` for a histogram with Laplace noise."""
     sides = []
     for each in (0, rows):
-        codes = np.repeat(np.arange(cells), 30 + each)
-        people = np.arange(len(codes))
-        people[np.tile(np.arange(30 + each) >= 30, cells)] = -1 - np.repeat(np.arange(cells), each)
-        closed = SealedTable.seal(codes[:, None], (cells,), people, rows, PrivacyBudget([event]))
+        closed = sealed_cells(np.full(cells, each), [event], max_rows=rows)
         sides.append(closed.histogram(0, event).value.counts.astype(np.float64))
     return Draws(*sides)
 

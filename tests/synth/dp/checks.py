@@ -160,7 +160,7 @@ def every_draw_is_in_the_plan_and_none_is_made_beside_it(monkeypatch: pytest.Mon
 
     spied(mechanisms.TableGaussian, "randomise_table", "sigma")
     spied(mechanisms.ScoreChoice, "randomise", "epsilon")
-    spied(mechanisms.HeadCount, "randomise", "epsilon")
+    spied(mechanisms.CountLaplace, "randomise", "epsilon")
     descend = private_cvae.descend
 
     def training(network: Any, examples: Any, owners: Any, event: Any, *values: Any, **named: Any) -> None:
@@ -300,7 +300,7 @@ def _noise_of(event: Any) -> tuple[str, float]:
         return "descend", round(event.noise_multiplier + event.sampling_rate + event.steps, 9)
     if isinstance(event, GaussianEvent):
         return "TableGaussian", round(event.sigma, 9)
-    return "ScoreChoice" if isinstance(event, ExponentialEvent) else "HeadCount", round(event.epsilon, 9)
+    return "ScoreChoice" if isinstance(event, ExponentialEvent) else "CountLaplace", round(event.epsilon, 9)
 
 
 def _layout(monkeypatch: pytest.MonkeyPatch, outliers: int) -> Any:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from synth.dp.coarsen import coarse_cells, coarser, denoised, merged_neighbours, merged_rare, on_simplex
+from synth.dp.coarsen import ALONE, coarse_cells, coarser, denoised, merged_neighbours, merged_rare, on_simplex
 from synth.dp.factors import factor_of, united
 from synth.dp.loglinear import Factor, LogLinear, cells_of
 from synth.dp.update import exchanged
@@ -26,7 +26,9 @@ def test_merged_neighbours_are_neighbours_and_every_group_is_used(counts: list[f
     groups = merged_neighbours(mass, 100.0 / cells)
     assert groups[0] == 0
     assert set(np.diff(groups).tolist()) <= {0, 1}
-    assert groups.max() + 1 <= 2 * cells + 1
+    # H heavy cells part the others into at most H + 1 runs, and a run of mass r has at most 1 + r / wanted groups;
+    # a heavy cell holds ALONE * wanted or more, so H is at most cells / ALONE
+    assert groups.max() + 1 <= 2 * cells / ALONE + 1
 
 
 def test_a_spike_keeps_a_cell_of_its_own() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import math
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ from scipy import stats
 
 import synth
 from synth.dp.events import PrivacyError
-from synth.dp.mechanisms import SCORE_GRID, HeadCount, ScoreChoice, TableGaussian, on_grid, single_histogram
+from synth.dp.mechanisms import SCORE_GRID, CountLaplace, ScoreChoice, TableGaussian, on_grid
 from synth.dp.randomness import SystemRandomness
 
 FALSE_ALARM = 1e-6  # of every statistical test here
@@ -64,7 +63,7 @@ def test_float_tables_are_refused() -> None:
 
 
 def test_head_count_is_discrete_laplace() -> None:
-    mechanism = HeadCount(epsilon=0.5, randomness=SystemRandomness())
+    mechanism = CountLaplace(epsilon=0.5, sensitivity=1, randomness=SystemRandomness())
     drawn = np.array([mechanism.randomise(100) for _ in range(800)]) - 100
     ratio = math.exp(-0.5)
     zero = (1 - ratio) / (1 + ratio)
@@ -93,31 +92,16 @@ def test_scores_are_rounded_to_the_grid_and_absurd_ones_refused() -> None:
             on_grid(np.array([absurd]))
 
 
-def test_histogram_is_noisy_counts_within_declared_edges() -> None:
-    noisy = single_histogram(np.repeat([0.5, 1.5, 2.0], [500, 300, 200]), [0.0, 1.0, 2.0], 1.0)
-    # Geometric noise of scale 1 exceeds 25 with probability 2e-11.
-    assert np.abs(noisy - np.array([500, 500])).max() <= 25
-
-
-def test_histogram_noise_grows_with_the_rows_of_a_patient() -> None:
-    values = np.full(100_000, 0.5)
-    drawn = np.array([single_histogram(values, [0.0, 1.0], 1.0, contribution=10)[0] for _ in range(400)]) - 100_000
+def test_laplace_noise_on_a_table_grows_with_the_rows_of_a_patient() -> None:
+    counts = np.full((20, 200), 7)
+    drawn = CountLaplace(epsilon=1.0, sensitivity=10, randomness=SystemRandomness()).randomise_table(counts) - counts
     ratio = math.exp(-0.1)
     variance = 2 * ratio / (1 - ratio) ** 2
-    # Mean of 400 squares of Laplace-like noise: standard error sqrt(5 / 400) of the variance; 5 of them, below 1e-5.
-    assert abs(float((drawn**2).mean()) / variance - 1) < 5 * math.sqrt(5 / 400)
+    # Mean of 4,000 squares of Laplace-like noise: standard error sqrt(5 / 4,000) of it; 5 of them: below 1e-5.
+    assert abs(float((drawn**2).mean()) / variance - 1) < 5 * math.sqrt(5 / 4000)
+    assert abs(float(drawn.mean())) < 5 * math.sqrt(variance / 4000)
 
 
-@pytest.mark.parametrize("bad", [math.nan, -0.1, 2.1, math.inf])
-def test_missing_and_out_of_range_values_raise_instead_of_vanishing(bad: float) -> None:
-    with pytest.raises(PrivacyError, match="1 values are missing or outside") as caught:
-        single_histogram(np.array([0.5, bad]), [0.0, 1.0, 2.0], 1.0)
-    assert str(bad) not in str(caught.value)
-
-
-@pytest.mark.parametrize("edges", [[], [0.0], [0.0, 0.0], [1.0, 0.0], [0.0, math.inf], [0.0, math.nan]])
-def test_a_histogram_without_usable_public_edges_is_refused(edges: list[float]) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        with pytest.raises(PrivacyError):
-            single_histogram(np.array([0.5]), edges, 1.0)
+def test_neither_mechanism_takes_a_table_of_floats() -> None:
+    with pytest.raises(PrivacyError, match="integers"):
+        CountLaplace(epsilon=1.0, sensitivity=1, randomness=SystemRandomness()).randomise_table(np.zeros(3))  # type: ignore[arg-type]

@@ -170,8 +170,12 @@ def rows_of_a_patient_are_not_bounded(patch: pytest.MonkeyPatch) -> None:
 
 @caught_by(checks.histograms_are_as_noisy_as_claimed)
 def histogram_noise_is_not_scaled_by_the_rows_of_a_patient(patch: pytest.MonkeyPatch) -> None:
-    histogram = sealed.single_histogram
-    patch.setattr(sealed, "single_histogram", lambda values, edges, epsilon, **_: histogram(values, edges, epsilon))
+    laplace = sealed.CountLaplace
+
+    def unscaled(*, sensitivity: int, **named: Any) -> Any:
+        return laplace(sensitivity=1, **named)
+
+    patch.setattr(sealed, "CountLaplace", unscaled)
 
 
 @caught_by(checks.head_counts_are_as_noisy_as_claimed)

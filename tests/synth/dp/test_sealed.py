@@ -259,7 +259,7 @@ def test_grouped_cells_are_counted_together_and_bring_the_views_sources() -> Non
         table.regrouped(public([Grouping(0, np.array([0, 1, 2]))]))
 
 
-def test_histogram_by_diffprivlib_is_charged() -> None:
+def test_a_histogram_is_charged() -> None:
     event = PureEvent("histogram", 1.0)
     table = seal([[0, 0], [1, 2]] * 200, plan=(event,))
     answer = table.histogram(1, event)
