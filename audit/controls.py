@@ -1,103 +1,86 @@
 """Can these measures fail on these tables, and do they spare a fresh sample? Positive and negative controls (I-16).
 
-Two candidates whose truth is known are audited beside the real one, at sizes this table allows. *Planted*: the rows of
-a part of train, half as they stand and half with a little noise on their numbers; a measure must see it. *Fresh*: half
-of the holdout, which no synthesizer touched, against that part of train and the other half; a measure must not object
-to it. A measure that fails either is void: its numbers on the candidate mean nothing here.
+Candidates whose truth is known are audited beside the real one, at sizes this table allows. *Planted* leaks of four
+kinds (``audit.plants``): a measure must see each kind it claims to see. *Fresh*: half of the holdout, which no
+synthesizer touched, held against train and the other half; a measure must not object to it. A measure that fails
+either is void: its numbers on the candidate mean nothing here. Each plant is shown only to the measures that claim it.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 
-from audit.columns import deviation, numbers
-from audit.measures import anonymity, copies, dcr, homogeneity, membership, nnaa
-from audit.outcome import FEWEST
+from audit import plants
+from audit.encoding import Encoder
+from audit.measures import CONTROLS_OF, NAMES_OF, REGISTRY
+from audit.neighbours import Matrix
+from audit.outcome import FEWEST, void_all, would_decide
+from audit.plan import PLANTS, Plan, Plant
 from audit.sides import draw_people
 from audit.tables import AuditTables, Person
-from policies import Dictionary, Measurement
+from policies import Measurement
 
-ROWS = 2_000  # per table of a control, at most
-CONFIDENCE = 0.998  # two-sided: a fresh sample is wrongly objected to once in a thousand times per measure
+ROWS = 1_000  # per table of a control, at most
+KNOWN = 2  # columns its attacker knows, at most: class systems cost as much on few rows as on many
+FALSE_ALARM = 0.005  # chance that any measure at all is voided by a fresh sample, shared equally between them
+PLANTED = 0.99  # confidence, two-sided, at which a planted leak must be seen
 SHIFT = 0.1  # a table of nothing but leaked rows must move a share or an area by this much
-NOISE = 0.05  # standard deviations added to the numbers of the noised half
+OUTLIERS = 0.05  # share of train, the most isolated rows, that is copied into an innocent table
+FEWEST_OUTLIERS = 20
+
+PLANS: dict[str, Plan] = {name: plan for plans in CONTROLS_OF.values() for name, plan in plans.items()}
 
 
 @dataclass(frozen=True)
 class Control:
-    """What one measurement said of the planted leak and of the fresh sample; None where it was not asked."""
+    """What one measurement said of each planted leak it claims to see and of the fresh sample; why it is void, if so.
+
+    Nothing is in ``planted`` and ``fresh`` where it was not asked.
+    """
 
     name: str
     innocent: float
-    planted: Measurement | None
-    fresh: Measurement | None
-    fault: str
+    planted: Mapping[Plant, Measurement] = field(default_factory=dict)
+    fresh: Measurement | None = None
+    fault: str = ""
 
     @property
     def passed(self) -> bool:
         return not self.fault
 
 
-@dataclass(frozen=True)
-class _Plan:
-    innocent: float  # the value without leak
-    voids: tuple[str, ...]  # every measurement that falls with it
-    planted: bool = True  # whether copied rows must show on any table where the measure works
-    counted: bool = False  # a count above zero is enough to have seen the leak
-
-
-# Copied rows need not show in classes: under coarse quasi-identifiers they point at crowds.
-PLANS: dict[str, _Plan] = {
-    "nnaa_privacy_loss": _Plan(0.0, nnaa.NAMES),
-    "dcr_share": _Plan(0.5, dcr.NAMES),
-    "exact_copy_excess": _Plan(0.0, ("exact_copy_excess",)),
-    "near_copy_excess": _Plan(0.0, ("near_copy_excess",)),
-    "rare_copies": _Plan(0.0, ("rare_copies",), counted=True),
-    "membership_auc": _Plan(0.5, membership.NAMES),
-    "k_map_excess": _Plan(0.0, ("k_map_excess",), planted=False),
-    "homogeneity_excess": _Plan(0.0, ("homogeneity_excess",), planted=False),
-}
-_DISTANCE = (nnaa.nnaa, dcr.dcr, copies.copies, membership.membership)
-_CLASSES = (anonymity.anonymity, homogeneity.homogeneity)
-
-
 def run_controls(tables: AuditTables, rng: np.random.Generator) -> tuple[Control, ...]:
-    """One control per planned measurement, each table of them at most 2,000 rows, people kept whole.
+    """One control per measurement with a plan, each table of them at most 1,000 rows, people kept whole.
 
-    A leak is seen if the figure moves by 0.1 and the lower end of its interval lies above the innocent value (for a
-    count: if it is above zero); a fresh sample is spared if its lower end does not. Both intervals are two-sided at
-    99.8 %, so each innocent measure is voided about once in a thousand audits (membership, which is attacked both
-    ways, twice; somewhat more often where a table has fewer than a hundred people).
+    A leak is seen if the lower end of the figure's 99 % interval lies above the innocent value and the figure moved by
+    0.1 (a count: if it is above the innocent value). A fresh sample is spared if the lower end does not lie above it;
+    the intervals there are as wide as it takes for all measures together to void a measure, where each is right, at
+    most once in two hundred audits. Leaks may go unseen where a holdout of few people leaves the intervals wide; the
+    measure is void then too, and the fault says how many rows would do.
     """
-    turn = np.unique(tables.people["holdout"])
-    half = rng.permutation(len(turn)) < len(turn) // 2
-    first = half[np.searchsorted(turn, tables.people["holdout"])]
-    train, fresh, holdout = _sample(tables, first, rng)
-    if min(len(np.unique(people)) for _, people in (train, fresh, holdout)) < FEWEST:
+    people = tables.people["holdout"]
+    turn = np.unique(people)
+    if len(turn) < 2 * FEWEST:
         fault = f"{len(turn)} holdout people are too few to try it out; {2 * FEWEST} would do"
-        return tuple(Control(name, plan.innocent, None, None, fault) for name, plan in PLANS.items())
+        return tuple(Control(name, plan.innocent, fault=fault) for name, plan in PLANS.items())
+    half = (rng.permutation(len(turn)) < len(turn) // 2)[np.searchsorted(turn, people)]
+    whole = _Arena.draw(tables, np.zeros(len(people), dtype=np.bool_), rng)
+    halved = _Arena.draw(tables, half, rng)
 
-    def candidate(frame: pd.DataFrame, people: Person | None) -> AuditTables:
-        return replace(
-            tables,
-            train=train[0],
-            train_people=train[1],
-            holdout=holdout[0],
-            holdout_people=holdout[1],
-            released=frame,
-            released_people=people,
-            confidence=CONFIDENCE,
-        )
-
-    planted = _measure(candidate(_noised(train[0], tables.dictionary, rng), None), _DISTANCE, rng)
-    spared = _measure(candidate(*fresh), (*_DISTANCE, *_CLASSES), rng)
+    planted: dict[Plant, dict[str, Measurement]] = {}
+    for plant in PLANTS:
+        claimed = [place for place, plans in CONTROLS_OF.items() if any(plant in plan.sees for plan in plans.values())]
+        if claimed:
+            planted[plant] = whole.measure(whole.planted(plant, rng), None, PLANTED, claimed, rng)
+    asked = [place for place, plans in CONTROLS_OF.items() if plans]
+    confidence = 1 - 2 * FALSE_ALARM / max(len(PLANS), 1)
+    fresh = halved.measure(halved.fresh, halved.fresh_people, confidence, asked, rng)
     return tuple(
-        _control(name, plan, planted.get(name) if plan.planted else None, spared.get(name))
+        _control(name, plan, {plant: planted[plant][name] for plant in plan.sees}, fresh[name])
         for name, plan in PLANS.items()
     )
 
@@ -113,62 +96,105 @@ def hold_to_controls(measurements: Iterable[Measurement], controls: Iterable[Con
     )
 
 
-_Part = tuple[pd.DataFrame, Person]
+def unseen(controls: Iterable[Control]) -> tuple[Plant, ...]:
+    """The kinds of leak that no measure of this audit saw when they were planted."""
+    seen = {plant for control in controls if control.passed for plant in control.planted}
+    return tuple(plant for plant in PLANTS if plant not in seen)
 
 
-def _sample(
-    tables: AuditTables, first: np.ndarray[tuple[int], np.dtype[np.bool_]], rng: np.random.Generator
-) -> tuple[_Part, _Part, _Part]:
-    """Train, fresh and holdout parts of about equal size."""
-    size = min(int(first.sum()), int((~first).sum()), len(tables.train), ROWS)
-    parts = []
-    for frame, people in (
-        (tables.train, tables.people["train"]),
-        (tables.holdout[first], tables.people["holdout"][first]),
-        (tables.holdout[~first], tables.people["holdout"][~first]),
-    ):
-        rows = draw_people(people, size, rng)
-        parts.append((frame.iloc[rows].reset_index(drop=True), people[rows]))
-    return parts[0], parts[1], parts[2]
+@dataclass(frozen=True)
+class _Arena:
+    """Train, holdout and fresh rows of equal number with their people, and the scale of the first two."""
+
+    tables: AuditTables
+    train: pd.DataFrame
+    train_people: Person
+    holdout: pd.DataFrame
+    holdout_people: Person
+    fresh: pd.DataFrame
+    fresh_people: Person
+
+    @classmethod
+    def draw(
+        cls, tables: AuditTables, aside: np.ndarray[tuple[int], np.dtype[np.bool_]], rng: np.random.Generator
+    ) -> _Arena:
+        """``aside`` (rows of the holdout,) says which rows are the fresh sample; there may be none."""
+        sizes = [len(tables.train), int((~aside).sum()), ROWS, *([int(aside.sum())] if aside.any() else [])]
+
+        def part(frame: pd.DataFrame, people: Person) -> tuple[pd.DataFrame, Person]:
+            rows = draw_people(people, min(sizes), rng)
+            return frame.iloc[rows].reset_index(drop=True), people[rows]
+
+        people = tables.people["holdout"]
+        train = part(tables.train, tables.people["train"])
+        holdout = part(tables.holdout[~aside], people[~aside])
+        return cls(tables, *train, *holdout, *part(tables.holdout[aside], people[aside]))
+
+    def planted(self, plant: Plant, rng: np.random.Generator) -> pd.DataFrame:
+        """A released table with this leak."""
+        dictionary = self.tables.dictionary
+        if plant == "copies":
+            return plants.copied(self.train, dictionary, rng)
+        encoder = Encoder.fit(dictionary, (self.train, self.holdout))
+        train: Matrix = encoder.encode(self.train)
+        if plant == "lines":
+            start = rng.permutation(len(self.train))
+            return plants.on_lines(self.train, dictionary, train, self.train_people, start, rng)
+        if plant == "overfit":
+            return plants.overfitted(self.train, dictionary, train, self.train_people, rng)
+        count = min(max(round(OUTLIERS * len(self.train)), FEWEST_OUTLIERS), len(self.train) // 5)
+        lonely = plants.loneliest(train, self.train_people, encoder.encode(self.holdout), count)
+        innocent = plants.shuffled(
+            pd.concat([self.train, self.holdout], ignore_index=True), len(self.train) - count, rng
+        )
+        return pd.concat([innocent, self.train.iloc[lonely]], ignore_index=True)
+
+    def measure(
+        self,
+        released: pd.DataFrame,
+        people: Person | None,
+        confidence: float,
+        places: Iterable[str],
+        rng: np.random.Generator,
+    ) -> dict[str, Measurement]:
+        """What the measures at these places of the registry say; one that raises says nothing."""
+        candidate = replace(
+            self.tables,
+            train=self.train,
+            train_people=self.train_people,
+            holdout=self.holdout,
+            holdout_people=self.holdout_people,
+            released=released,
+            released_people=people,
+            confidence=confidence,
+            earlier=None,
+            attacker_known_columns=min(self.tables.attacker_known_columns, KNOWN),
+        )
+        found: dict[str, Measurement] = {}
+        for place in places:
+            try:
+                measured = REGISTRY[place](candidate, rng)
+            except Exception as cause:  # noqa: BLE001  # its message may carry a value; the other controls go on
+                measured = void_all(NAMES_OF[place], "failed", f"stopped by {type(cause).__name__}")
+            silent = void_all(NAMES_OF[place], "failed", "it emitted no such figure")
+            found |= {m.name: m for m in (*silent, *measured)}
+        return found
 
 
-def _noised(frame: pd.DataFrame, dictionary: Dictionary, rng: np.random.Generator) -> pd.DataFrame:
-    """Every other row as it stands, the rest with noise on each float column; whole numbers stay whole."""
-    planted = frame.copy()
-    moved = np.arange(len(frame)) % 2 == 1
-    for name in dictionary.released:
-        if frame[name].dtype.kind != "f":
-            continue
-        values = numbers(frame, name)
-        noisy = values + NOISE * deviation(values[~np.isnan(values)]) * rng.standard_normal(len(values))
-        if dictionary.columns[name].type == "integer":
-            noisy = np.round(noisy)
-        planted[name] = np.where(moved, noisy, values)
-    return planted
+def _control(name: str, plan: Plan, planted: Mapping[Plant, Measurement], fresh: Measurement) -> Control:
+    faults = [_missed(plant, found, plan) for plant, found in planted.items()]
+    if fresh.status == "measured" and fresh.lower > plan.innocent:
+        faults.append(f"a fresh real sample of {fresh.n} rows was taken for a leak")
+    return Control(name, plan.innocent, planted, fresh, next((fault for fault in faults if fault), ""))
 
 
-def _measure(
-    tables: AuditTables,
-    measures: Iterable[Callable[[AuditTables, np.random.Generator], tuple[Measurement, ...]]],
-    rng: np.random.Generator,
-) -> dict[str, Measurement]:
-    return {m.name: m for measure in measures for m in measure(tables, rng)}
-
-
-def _control(name: str, plan: _Plan, planted: Measurement | None, fresh: Measurement | None) -> Control:
-    fault = ""
-    if planted is not None:
-        moved = planted.value - plan.innocent
-        if not (moved > 0 if plan.counted else moved >= SHIFT and planted.lower > plan.innocent):
-            fault = f"a planted leak of {planted.n} rows was not seen{_enough(planted, plan.innocent)}"
-    if not fault and fresh is not None and fresh.status == "measured" and fresh.lower > plan.innocent:
-        fault = f"a fresh real sample of {fresh.n} rows was taken for a leak"
-    return Control(name, plan.innocent, planted, fresh, fault)
-
-
-def _enough(planted: Measurement, innocent: float) -> str:
-    """How many rows would have shown the leak, where more rows would help."""
-    effect, half = planted.value - innocent, planted.value - planted.lower
-    if not (math.isfinite(half) and effect >= SHIFT):
+def _missed(plant: Plant, found: Measurement, plan: Plan) -> str:
+    """Why a planted leak counts as not seen; empty where it was."""
+    if found.status != "measured":
+        return f"it could not be tried on planted {plant}: {found.reason}"
+    moved = found.value - plan.innocent
+    if moved > 0 if plan.counted else moved >= SHIFT and found.lower > plan.innocent:
         return ""
-    return f"; about {math.ceil(planted.n * (half / effect) ** 2)} rows would show it"
+    needed = would_decide(found.n, moved, found.value - found.lower) if moved >= SHIFT else None
+    enough = "" if needed is None else f"; about {needed} rows would show it"
+    return f"planted {plant} in {found.n} rows were not seen{enough}"

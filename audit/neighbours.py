@@ -54,6 +54,25 @@ def nearest(
     return Nearest(distance, index)
 
 
+def several(
+    queries: Matrix, reference: Matrix, count: int, query_people: Rows | None = None, people: Rows | None = None
+) -> Rows:
+    """Indices (q, count) of the nearest rows of ``reference``, nearest first; -1 where there are no more.
+
+    Admissible rows are those of ``nearest``. Two rows whose distances differ by less than the rounding of the product
+    may change places.
+    """
+    index = np.full((len(queries), count), -1, dtype=np.int64)
+    kept = min(count, len(reference))
+    for start, squared, _ in squared_blocks(queries, reference, query_people, people):
+        chosen = np.argpartition(squared, kept - 1, axis=1)[:, :kept]
+        distance = np.take_along_axis(squared, chosen, axis=1)
+        order = np.argsort(distance, axis=1, kind="stable")
+        admissible = np.isfinite(np.take_along_axis(distance, order, axis=1))
+        index[start : start + len(squared), :kept] = np.where(admissible, np.take_along_axis(chosen, order, axis=1), -1)
+    return index
+
+
 def within(queries: Matrix, radius: Matrix, reference: Matrix) -> tuple[Rows, Rows]:
     """All pairs (query, reference row) no farther apart than the query's ``radius`` (q,)."""
     pairs: list[tuple[Rows, Rows]] = [(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Literal
 
@@ -24,7 +25,17 @@ def void_all(
     return tuple(Measurement.void(name, status=status, reason=reason, n=n) for name in names)
 
 
-def too_few(names: Iterable[str], people: int) -> tuple[Measurement, ...]:
-    """Nothing can be said of so few people."""
-    reason = f"the smallest of the three tables has {people} people; this measure needs {FEWEST} in each"
+def too_few(names: Iterable[str], people: int, needed: int = FEWEST) -> tuple[Measurement, ...]:
+    """Nothing can be said of so few people; the reason names how many could decide."""
+    reason = f"the smallest of the three tables has {people} people; this measure needs {needed} in each"
     return void_all(names, "inconclusive", reason, people)
+
+
+def would_decide(n: int, effect: float, half_width: float) -> int | None:
+    """How many rows or people could tell ``effect`` from nothing, if ``n`` of them give this half-width of an interval.
+
+    Half-widths shrink with the root of n. None where there is no effect or no interval to go by.
+    """
+    if n < 1 or not (effect > 0 and math.isfinite(effect) and math.isfinite(half_width)):
+        return None
+    return max(math.ceil(n * (half_width / effect) ** 2), 1)

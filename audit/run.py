@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from audit.controls import PLANS, Control, hold_to_controls, run_controls
-from audit.measures import NAMES_OF, REGISTRY, Measure
+from audit.controls import PLANS, Control, hold_to_controls, run_controls, unseen
+from audit.measures import NAMES_OF, REGISTRY, Measure, cumulative
 from audit.outcome import void_all
+from audit.plan import Plant
 from audit.tables import AuditTables
 from policies import Measurement
 
@@ -22,13 +23,15 @@ Progress = Callable[[str, float], None]
 class AuditResult:
     """Every measurement, one per name; wall seconds by stage; and what the evidence shows beside them.
 
-    ``distances`` are those of released rows (the same ones in both arrays) to their nearest train and holdout row, on
-    the audit's scale, None where they could not be taken.
+    ``unseen`` are the kinds of planted leak that no measure saw here. ``distances`` are those of released rows (the
+    same ones in both arrays) to their nearest train and holdout row, on the audit's scale, None where they could not
+    be taken.
     """
 
     measurements: tuple[Measurement, ...]
     seconds: dict[str, float]
     controls: tuple[Control, ...] = ()
+    unseen: tuple[Plant, ...] = ()
     distances: tuple[NDArray[np.float64], NDArray[np.float64]] | None = field(default=None, repr=False)
 
 
@@ -44,6 +47,8 @@ def run_audit(tables: AuditTables, rng: np.random.Generator, *, progress: Progre
     stages = len(REGISTRY) + 1
     seeds = rng.integers(0, 2**63, size=(stages, 4))
     for place, (name, measure) in enumerate(REGISTRY.items()):
+        if measure is cumulative.cumulative and tables.earlier is None:
+            continue  # its figures are the candidate's own
         _tell(progress, name, place / stages)
         started = time.perf_counter()
         found.extend(_guarded(name, measure, tables, np.random.default_rng(seeds[place])))
@@ -54,7 +59,10 @@ def run_audit(tables: AuditTables, rng: np.random.Generator, *, progress: Progre
     seconds["controls"] = time.perf_counter() - started
     distances = _distances(tables, np.random.default_rng(seeds[0]))
     _tell(progress, "audit", 1.0)
-    return AuditResult(hold_to_controls(found, controls), seconds, controls, distances)
+    measurements = hold_to_controls(found, controls)
+    if "cumulative" in REGISTRY:
+        measurements = cumulative.follow(measurements)
+    return AuditResult(measurements, seconds, controls, unseen(controls), distances)
 
 
 def _guarded(name: str, measure: Measure, tables: AuditTables, rng: np.random.Generator) -> tuple[Measurement, ...]:
@@ -74,7 +82,7 @@ def _controls(tables: AuditTables, rng: np.random.Generator) -> tuple[Control, .
         return run_controls(tables, rng)
     except Exception as cause:  # noqa: BLE001  # controls that cannot run bear nothing out
         fault = f"stopped by {type(cause).__name__}"
-        return tuple(Control(name, plan.innocent, None, None, fault) for name, plan in PLANS.items())
+        return tuple(Control(name, plan.innocent, fault=fault) for name, plan in PLANS.items())
 
 
 def _distances(tables: AuditTables, rng: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:

@@ -38,7 +38,10 @@ class Sides:
         rng: np.random.Generator,
     ) -> None:
         drawn = {side: draw_people(people[side], sizes[side], rng) for side in SIDES}
-        self.matrix: dict[Side, Matrix] = {side: matrices[side][drawn[side]] for side in SIDES}
+        self.matrix: dict[Side, Matrix] = {
+            side: matrices[side] if len(drawn[side]) == len(people[side]) else matrices[side][drawn[side]]
+            for side in SIDES
+        }
         self.people: dict[Side, Rows] = {side: people[side][drawn[side]] for side in SIDES}
         self.queries: dict[Side, Rows] = {side: draw_people(self.people[side], QUERY_ROWS, rng) for side in SIDES}
         self._ids: dict[Side, Rows] = {}

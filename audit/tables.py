@@ -30,7 +30,7 @@ class AuditTables:
     ``train_people`` and ``holdout_people`` hold one code per row naming its person. A released row is nobody, so each
     is its own person, unless ``released_people`` says otherwise (a control releases real people).
     ``attacker_class_size`` and ``attacker_known_columns`` come from the policy; ``confidence`` is that of every
-    interval, two-sided.
+    interval, two-sided. ``earlier`` holds the rows of every earlier release of the same dataset, if there were any.
 
     Raises
     ------
@@ -49,6 +49,7 @@ class AuditTables:
     attacker_known_columns: int = 3
     confidence: float = 0.95
     released_people: Person | None = None
+    earlier: pd.DataFrame | None = None
     _sides: dict[tuple[int, ...], Sides] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -58,6 +59,8 @@ class AuditTables:
                 raise AuditError(f"{side}: {len(frame)} rows but {len(self.people[side])} person codes; give one each")
             if len(np.unique(self.people[side])) < 2:
                 raise AuditError(f"{side}: needs the rows of at least two people")
+        if self.earlier is not None:
+            _check_frame("earlier", self.earlier, self.dictionary)
         if self.attacker_class_size < 2 or self.attacker_known_columns < 1 or not 0 < self.confidence < 1:
             raise AuditError("expected a class size of 2 or more, 1 known column or more, confidence within (0, 1)")
 
@@ -105,7 +108,7 @@ class AuditTables:
         return self._sides[key]
 
 
-def _check_frame(side: Side, frame: pd.DataFrame, dictionary: Dictionary) -> None:
+def _check_frame(side: str, frame: pd.DataFrame, dictionary: Dictionary) -> None:
     expected = list(dictionary.released)
     if list(frame.columns) != expected:
         lacking = [name for name in expected if name not in frame.columns]

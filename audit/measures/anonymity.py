@@ -15,11 +15,14 @@ from numpy.typing import NDArray
 from audit.classes import Knowledge, People, coded, knowledge
 from audit.intervals import around, share_interval
 from audit.outcome import FEWEST, measured, void_all
+from audit.plan import Plan
 from audit.sides import draw_people
 from audit.tables import AuditTables
 from policies import Measurement
 
 NAMES = ("k_anonymity", "k_map", "k_map_excess", "identity_disclosure_risk")
+# no plant: under coarse quasi-identifiers copied rows point at crowds
+CONTROLS: dict[str, Plan] = {"k_map_excess": Plan(0.0, ("k_map_excess",))}
 
 Floats = NDArray[np.float64]
 

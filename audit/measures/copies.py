@@ -10,19 +10,27 @@ from numpy.typing import NDArray
 from scipy.special import gammaln
 
 from audit.classes import identical_rows
-from audit.intervals import Interval, clustered_variance, newcombe, touched_variance, wilson
+from audit.intervals import Interval, clopper_pearson, clustered_variance, difference_of_shares, touched_variance
 from audit.neighbours import Rows, within
 from audit.outcome import FEWEST, measured, too_few
+from audit.plan import Plan
 from audit.sides import Side, Sides
 from audit.tables import AuditTables
 from policies import Measurement
 
 NAMES = ("exact_copy_excess", "near_copy_excess", "rare_copies")
+CONTROLS: dict[str, Plan] = {
+    "exact_copy_excess": Plan(0.0, ("exact_copy_excess",), sees=("copies",)),
+    "near_copy_excess": Plan(0.0, ("near_copy_excess",), sees=("copies",)),
+    "rare_copies": Plan(0.0, ("rare_copies",), sees=("copies", "outliers"), counted=True),
+}
 
-USUAL = 0.01  # quantile of stranger distances below which a row counts as near
+USUAL = (0.0005, 0.01)  # quantile of strangers below which a row counts as near: half a row, within these
 RARE = 0.05  # share of real rows, the most isolated ones, that count as rare
 REACH = 0.25  # share of a rare row's distance to its nearest real stranger within which a released row copies it
 COARSE = 2  # times RARE: how many rows are looked at closely when not all can be
+
+REAL: tuple[Side, Side] = ("train", "holdout")
 
 Floats = NDArray[np.float64]
 
@@ -53,36 +61,46 @@ def exact_copies(tables: AuditTables) -> Measurement:
     difference = in_train - in_holdout
     variance = clustered_variance((difference - difference.mean()) / n, released)
     value = min(scale * float(difference.mean()), counted)
-    interval = _excess(difference, variance, scale, counted, tables.confidence)
+    interval = excess_interval(difference, variance, scale, counted, tables.confidence)
     method = f"all {n} released rows against {len(rows['train'])} train and {len(rows['holdout'])} holdout rows"
     return measured("exact_copy_excess", value, interval, tables.confidence, n, method)
 
 
 def near_copies(tables: AuditTables, rng: np.random.Generator) -> Measurement:
-    """Share of released rows unusually near to their nearest train row, minus the same for holdout.
+    """Share of released rows nearer to their nearest train row than strangers ever are, minus the same for holdout.
 
-    Nearness is relative: the distance to the nearest real row, divided by that row's own distance to its nearest real
-    stranger, so that a copy of an outlier with a little noise counts and a row in a crowd does not. "Unusual" is
-    below the 1 % quantile of what real strangers (train and holdout rows with each other) have; a row that has an
-    equal among strangers is nobody's alone, and being equal to it is usual. Train and holdout are cut to equal size;
-    the difference is scaled back by what was cut from train.
+    Nearness is relative: the distance to the nearest real row, over the room one would expect there, the geometric mean
+    of that row's own distance to its nearest real stranger and the released row's distance to the nearest row of the
+    other real table. So a copy of an outlier with a little noise counts and a row in a crowd does not. "Ever" means
+    that among as many real strangers (train and holdout rows with each other) half a row would be so near: with 500
+    rows a chance hit is rare enough for five copies to stand out. Where one of the two has an equal, being equal to
+    it is nobody's alone.
+
+    Train and holdout are cut to equal size; the difference is scaled back by what was cut from train. The upper end
+    never exceeds the share of released rows that do come so near to a row of the whole train: with every released row
+    looked at, that is counted.
     """
     sides = tables.sides("paired", rng)
     strangers = np.concatenate([_crowding(sides, "train", "holdout"), _crowding(sides, "holdout", "train")])
-    usual = float(np.quantile(strangers, USUAL, method="lower"))
-    to_train, to_holdout = (_crowding(sides, "released", side) <= usual for side in ("train", "holdout"))
-    n = len(to_train)
+    n = len(sides.queries["released"])
+    share = float(np.clip(0.5 / n, *USUAL))
+    usual = float(np.quantile(strangers, share, method="lower"))
+    to_train, to_holdout = (_crowding(sides, "released", side) <= usual for side in REAL)
     difference = to_train.astype(np.float64) - to_holdout
-    touched = [sides.ids(side, sides.nearest("released", side).index) for side in ("train", "holdout")]
+    touched = [sides.ids(side, sides.nearest("released", side).index) for side in REAL]
     variance = touched_variance([((difference - difference.mean()) / n, touched)], sides.points)
     scale = len(tables.train) / sides.rows("train")
-    near = float(to_train.mean())
-    counted = near if scale == 1 and n == len(tables.released) else wilson(near, n, tables.confidence)[1]
-    value = scale * float(difference.mean())
-    interval = _excess(difference, variance, scale, scale * counted, tables.confidence)
+    whole = tables.sides("whole", rng)
+    near = to_train if whole is sides else _crowding(whole, "released", "train") <= usual
+    unseen = len(tables.train) / whole.rows("train")
+    counted = float(near.mean())
+    if unseen > 1 or len(near) < len(tables.released):
+        counted = min(unseen * clopper_pearson(counted, len(near), tables.confidence)[1], 1.0)
+    value = min(scale * float(difference.mean()), counted)
+    interval = excess_interval(difference, variance, scale, counted, tables.confidence)
     method = (
         f"{n} released rows against {sides.rows('train')} train and as many holdout rows; "
-        f"near is the {USUAL:.0%} quantile between real strangers"
+        f"near is the {share:.2%} quantile between real strangers"
     )
     return measured("near_copy_excess", value, interval, tables.confidence, n, method)
 
@@ -93,11 +111,10 @@ def rare_copies(tables: AuditTables, rng: np.random.Generator) -> Measurement:
     Isolated are the 5 % of real rows farthest from every other real person of both tables; on top means within a
     quarter of that distance. In tables too large for all pairs, the tenth farthest from a random part of their own
     side is looked at closely. The holdout count is scaled to train's number of isolated rows. The interval takes the
-    two counts as Poisson (conditional score interval of their ratio): both zero means exactly zero.
+    two counts as Poisson (conditional exact interval of their ratio): both zero means exactly zero.
     """
     sides = tables.sides("whole", rng)
-    real_sides: tuple[Side, Side] = ("train", "holdout")
-    spacing = {side: _isolation(sides, side) for side in real_sides}
+    spacing = {side: _isolation(sides, side) for side in REAL}
     every = np.concatenate([distance for _, distance in spacing.values()])
     real = sides.rows("train") + sides.rows("holdout")
     limit = float(np.sort(every)[-max(int(RARE * real), 1)])
@@ -110,10 +127,24 @@ def rare_copies(tables: AuditTables, rng: np.random.Generator) -> Measurement:
     ratio = sides.rows("train") / sides.rows("holdout")
     copied, chance = counts[0], counts[1] * ratio
     total = sum(counts)
-    low, high = wilson(counts[0] / total, total, tables.confidence) if total else (0.0, 0.0)
+    low, high = clopper_pearson(counts[0] / total, total, tables.confidence) if total else (0.0, 0.0)
     interval = (total * (low - (1 - low) * ratio), total * (high - (1 - high) * ratio)) if total else (0.0, 0.0)
     method = f"{sides.rows('released')} released rows against {rare[0]} isolated train and {rare[1]} holdout rows"
     return measured("rare_copies", copied - chance, interval, tables.confidence, sides.rows("released"), method)
+
+
+def excess_interval(difference: Floats, variance: float, scale: float, most: float, confidence: float) -> Interval:
+    """Interval of ``scale`` times a mean of (n,) differences, each -1, 0 or 1, whose estimator has ``variance``.
+
+    From the shares of the two directions, each with the number of independent rows that gives that variance; cut at
+    ``most``, what was counted.
+    """
+    n = len(difference)
+    up, down = float(np.maximum(difference, 0).mean()), float(np.maximum(-difference, 0).mean())
+    spread = up * (1 - up) + down * (1 - down)
+    effective = max(1.0, min(n, spread / variance)) if variance > 0 and spread > 0 else float(n)
+    low, high = difference_of_shares(up, effective, down, effective, confidence)
+    return max(scale * low, -1.0), min(scale * high, most, 1.0)
 
 
 def _thinned(equals: Rows, rows: int, drawn: int) -> Floats:
@@ -126,23 +157,15 @@ def _thinned(equals: Rows, rows: int, drawn: int) -> Floats:
     return result
 
 
-def _excess(difference: Floats, variance: float, scale: float, most: float, confidence: float) -> Interval:
-    """Interval of a mean of differences in [-1, 1], from its two directions, cut at what was counted."""
-    n = len(difference)
-    up, down = float(np.maximum(difference, 0).mean()), float(np.maximum(-difference, 0).mean())
-    spread = up * (1 - up) + down * (1 - down)
-    effective = max(1.0, min(n, spread / variance)) if variance > 0 and spread > 0 else float(n)
-    low, high = newcombe(up, effective, down, effective, confidence)
-    return max(scale * low, -1.0), min(scale * high, most, 1.0)
-
-
 def _crowding(sides: Sides, of: Side, among: Side) -> Floats:
-    """Distance to the nearest row of another table over that row's distance to its nearest stranger there."""
+    """Distance to the nearest row of a real table over the room one would expect there."""
     found = sides.nearest(of, among)
-    spacing = sides.nearest(among, among, found.index).distance
-    shared = spacing == 0
-    ratio = found.distance / np.where(shared, 1.0, spacing)
-    result: Floats = np.where(shared, np.where(found.distance == 0, 1.0, np.inf), ratio)
+    other: Side = "holdout" if among == "train" else "train"
+    room = np.sqrt(sides.nearest(among, among, found.index).distance * sides.nearest(of, other).distance)
+    shared = room == 0
+    result: Floats = np.where(
+        shared, np.where(found.distance == 0, 1.0, np.inf), found.distance / np.where(shared, 1.0, room)
+    )
     return result
 
 

@@ -7,10 +7,12 @@ import numpy as np
 from audit.intervals import clustered_variance, share_interval
 from audit.neighbours import farther
 from audit.outcome import FEWEST, measured, too_few
+from audit.plan import Plan
 from audit.tables import AuditTables
 from policies import Measurement
 
 NAMES = ("dcr_share",)
+CONTROLS: dict[str, Plan] = {"dcr_share": Plan(0.5, NAMES, sees=("copies", "lines", "overfit"))}
 
 
 def dcr(tables: AuditTables, rng: np.random.Generator) -> tuple[Measurement, ...]:
@@ -19,7 +21,7 @@ def dcr(tables: AuditTables, rng: np.random.Generator) -> tuple[Measurement, ...
     Train and holdout are cut at random to equal size (people kept whole), so 0.5 is what no memory gives whatever the
     split; 1 is a table of copies. A holdout smaller than train therefore dilutes what this measure can see.
 
-    Released rows that share their nearest real person stand or fall together, so the score interval takes its
+    Released rows that share their nearest real person stand or fall together, so the exact interval takes its
     effective number of rows from a variance clustered on that person.
 
     References
@@ -39,7 +41,7 @@ def dcr(tables: AuditTables, rng: np.random.Generator) -> tuple[Measurement, ...
         sides.ids("holdout", to_holdout.index),
     )
     variance = clustered_variance((nearer_train - share) / n, winner)
-    trials = n if variance > 0 else len(np.unique(winner))
-    interval = share_interval(share, variance, trials, tables.confidence)
+    groups = len(np.unique(winner))
+    interval = share_interval(share, variance, n if variance > 0 else groups, tables.confidence, clusters=groups)
     method = f"{n} released rows against {sides.rows('train')} train and as many holdout rows; ties half"
     return (measured("dcr_share", share, interval, tables.confidence, n, method),)

@@ -16,12 +16,14 @@ from audit.columns import categorical_columns, numeric_columns
 from audit.marginals import numeric_distances, total_variation
 from audit.outcome import FEWEST, measured, too_few, void_all
 from audit.pairs import contingency_distances, correlation_differences
+from audit.plan import Plan
 from audit.resampling import Groups, jackknife_interval
 from audit.tables import AuditTables
 from policies import Measurement
 
 FIGURES = ("ks", "wasserstein", "total_variation", "pair_trend", "correlation_difference")
 NAMES = tuple(name for figure in FIGURES for name in (f"{figure}_train", f"{figure}_holdout", f"floor_{figure}"))
+CONTROLS: dict[str, Plan] = {}  # nothing here guards anybody
 
 Floats = NDArray[np.float64]
 

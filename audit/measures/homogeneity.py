@@ -8,13 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audit.classes import Coded, Codes, Knowledge, coded, knowledge
-from audit.intervals import Interval, around, newcombe
+from audit.intervals import Interval, around, difference_of_shares
 from audit.outcome import FEWEST, measured, void_all
+from audit.plan import Plan
 from audit.sides import Side
 from audit.tables import AuditTables
 from policies import Measurement
 
 NAMES = ("l_diversity", "homogeneity_excess")
+# no plant: under coarse quasi-identifiers copied rows point at crowds
+CONTROLS: dict[str, Plan] = {"homogeneity_excess": Plan(0.0, ("homogeneity_excess",))}
 
 Floats = NDArray[np.float64]
 
@@ -28,7 +31,7 @@ def homogeneity(tables: AuditTables, rng: np.random.Generator) -> tuple[Measurem
     ``homogeneity_excess`` is the share of train people whose class there is homogeneous and names their value rightly,
     minus the same share of holdout people, mean over class systems and sensitive columns. Rightly named by rule and
     not by memory hits both alike, so a fresh sample of the population gives 0. Given the release, people are
-    independent: Newcombe's interval for one class system, Welch's for a mean over several.
+    independent: exact limits of a difference for one class system, Welch's for a mean over several.
 
     References
     ----------
@@ -99,6 +102,6 @@ def _difference(train: Floats, holdout: Floats, confidence: float) -> Interval:
     parts = [float(part.var(ddof=1)) / len(part) for part in (train, holdout)]
     counted = all(bool(np.isin(part, (0.0, 1.0)).all()) for part in (train, holdout))
     if counted:
-        return newcombe(float(train.mean()), len(train), float(holdout.mean()), len(holdout), confidence)
+        return difference_of_shares(float(train.mean()), len(train), float(holdout.mean()), len(holdout), confidence)
     df = sum(parts) ** 2 / sum(v**2 / (len(p) - 1) for v, p in zip(parts, (train, holdout), strict=True))
     return around(value, sum(parts), confidence, df=df, low=-1.0, high=1.0)

@@ -2,62 +2,86 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
-from audit.auc import AUC, auc
-from audit.intervals import share_interval, touched_variance
-from audit.neighbours import Matrix, Rows, nearest, squared_blocks
-from audit.outcome import FEWEST, measured, too_few
+from audit.auc import auc
+from audit.intervals import Interval, share_interval, touched_variance
+from audit.intruders import REAL, Round, attacks
+from audit.neighbours import Rows, nearest
+from audit.outcome import FEWEST, measured, too_few, void_all
+from audit.plan import Plan
 from audit.sides import Side, Sides
 from audit.tables import AuditTables
 from policies import Measurement
 
-NAMES = ("membership_auc",)
+NAMES = ("membership_auc", "membership_tpr", "membership_outlier_auc")
+CONTROLS: dict[str, Plan] = {
+    "membership_auc": Plan(0.5, ("membership_auc",), sees=("copies", "lines", "overfit")),
+    "membership_tpr": Plan(0.01, ("membership_tpr",), sees=("copies",)),
+    "membership_outlier_auc": Plan(0.5, ("membership_outlier_auc",), sees=("copies", "outliers")),
+}
 
-BANDWIDTH = 0.5  # kernel width over the median distance between real strangers
-REAL: tuple[Side, Side] = ("train", "holdout")
-FLOOR = 1e-3  # of that median, added to distances before their logarithm is taken
+FALSE_ALARMS = 0.01  # share of people outside train whom the attacker may accuse
+ENOUGH = 100  # holdout people of whom that share is one
+OUTLIERS = 0.05  # share of people, the most isolated ones, who count as outliers
+FEWEST_OUTLIERS = 20
+MOST_OUTLIERS = 0.2  # share of a small table beyond which they are not outliers any more
 
 Floats = NDArray[np.float64]
+Mask = Mapping[Side, NDArray[np.bool_]]
 
 
 def membership(tables: AuditTables, rng: np.random.Generator) -> tuple[Measurement, ...]:
-    """Area under the ROC curve of the strongest of three membership attacks, 0.5 without leak.
+    """Three figures, each that of the strongest of the six attacks of ``audit.intruders``.
 
-    1. distance: how near the nearest released row is;
-    2. neighbour ratio: how near it is compared with the nearest reference person;
-    3. density ratio: kernel density of the release over that of reference people.
+    - ``membership_auc``: area under the ROC curve, 0.5 without leak. An attack that is right less often than chance is
+      turned round (rows kept at a distance from train betray it as well), so the value is 0.5 or more.
+    - ``membership_tpr``: share of train people accused when at most 1 % of the people outside train are; 0.01 without
+      leak. A person with several rows is accused by the most suspicious of them. Wants a holdout of 100 people.
+    - ``membership_outlier_auc``: the area among the most isolated 5 % of the people of both tables, about twenty of
+      each at least. Wants 100 people in each, so that twenty of them can be called outliers.
 
-    Attacks 2 and 3 need people known not to be in train: half of the holdout, while the other half is attacked
-    beside train; then the halves change places and the two areas are averaged. An attack that is right less often
-    than chance is turned round (rows kept at a distance from train betray it as well), so the value is 0.5 or more.
-    DeLong's variance, with placements that share a person, attacked or nearest for reference, taken as dependent; each
-    attack gets its share of the error (Bonferroni), so that the largest lower and the largest upper end bound the
-    strongest attack.
+    Intervals: DeLong's variance, with placements that share a person, attacked or nearest for reference, taken as
+    dependent, and Student's t for the people of the smaller side, as that variance is an estimate; for the rate at 1 %,
+    see ``rate_at``. Each attack gets its share of the error (Bonferroni), so that the largest lower and the largest
+    upper end bound the strongest attack.
 
     References
     ----------
-    Chen, Yu, Zhang, Fritz, GAN-Leaks, CCS 2020 (1 and its calibration, 2); van Breugel, Sun, Qian, van der Schaar,
-    Membership inference attacks against synthetic data through overfitting detection (DOMIAS), AISTATS 2023 (3).
+    Carlini, Chien, Nasr, Song, Terzis, Tramer, Membership inference attacks from first principles, IEEE S&P 2022 (why
+    the rate at few false alarms). Meeus, Guepin, Cretu, de Montjoye, Achilles' heels, ESORICS 2023 (why outliers).
     """
     if tables.fewest_people < FEWEST:
         return too_few(NAMES, tables.fewest_people)
     sides = tables.sides("whole", rng)
-    attacks = _attacks(sides, rng)
-    confidence = 1 - (1 - tables.confidence) / len(attacks)
-    bounds = {name: attack.turned(confidence) for name, attack in attacks.items()}
-    strongest = max(attacks, key=lambda name: bounds[name].value)
-    interval = max(bound.low for bound in bounds.values()), max(bound.high for bound in bounds.values())
-    rows = len(sides.queries["train"]), len(sides.queries["holdout"])
-    method = (
-        f"strongest of {len(attacks)} attacks ({strongest}) on {rows[0]} train and {rows[1]} holdout rows; "
-        "DeLong, Bonferroni"
-    )
-    return (measured("membership_auc", bounds[strongest].value, interval, tables.confidence, sum(rows), method),)
+    scored = attacks(sides, rng)
+    confidence = 1 - (1 - tables.confidence) / len(scored)
+    everyone = {side: np.ones(len(sides.queries[side]), dtype=np.bool_) for side in REAL}
+    found = [_area(NAMES[0], scored, everyone, sides, tables.confidence, confidence)]
+    people = {side: len(np.unique(sides.people[side][sides.queries[side]])) for side in REAL}
+    if people["holdout"] < ENOUGH:
+        found += too_few(NAMES[1:2], people["holdout"], ENOUGH)
+    else:
+        found.append(_rate(scored, sides, tables.confidence, confidence, rng))
+    if MOST_OUTLIERS * min(people.values()) < FEWEST_OUTLIERS:
+        found += too_few(NAMES[2:], min(people.values()), round(FEWEST_OUTLIERS / MOST_OUTLIERS))
+        return tuple(found)
+    lonely = _outliers(sides)
+    fewest = min(int(part.sum()) for part in lonely.values())
+    if fewest < FEWEST_OUTLIERS // 2:
+        reason = (
+            f"of the {sum(int(part.sum()) for part in lonely.values())} most isolated people one table holds {fewest}, "
+            f"and {FEWEST_OUTLIERS // 2} would do: train and holdout are not of one kind; draw the holdout at random"
+        )
+        found += void_all(NAMES[2:], "inconclusive", reason, fewest)
+    else:
+        found.append(_area(NAMES[2], scored, lonely, sides, tables.confidence, confidence))
+    return tuple(found)
 
 
 @dataclass(frozen=True)
@@ -69,86 +93,133 @@ class _Bound:
 
 @dataclass(frozen=True)
 class _Attack:
-    """An area with the variance of its estimate, and of how many rows it is at best."""
+    """An area with the variance of its estimate, of how many rows it is at best, and the people of the smaller side."""
 
     value: float
     variance: float
     rows: int
+    people: int
 
     def turned(self, confidence: float) -> _Bound:
         """Value and interval of the better of the attack and its opposite."""
-        low, high = share_interval(self.value, self.variance, self.rows, confidence)
+        low, high = share_interval(self.value, self.variance, self.rows, confidence, clusters=self.people)
         return _Bound(max(self.value, 1 - self.value), max(low, 1 - high), max(high, 1 - low))
 
 
-def _attacks(sides: Sides, rng: np.random.Generator) -> dict[str, _Attack]:
-    train, holdout = sides.queries["train"], sides.queries["holdout"]
-    to_release = {side: sides.nearest(side, "released").distance for side in REAL}
-    strangers = sides.nearest("train", "holdout").distance
-    unit = float(np.median(strangers)) or float(strangers.mean()) or 1.0
-    width = BANDWIDTH * unit
-    density = {
-        side: _log_density(sides.matrix[side][sides.queries[side]], sides.matrix["released"], width) for side in REAL
-    }
-    ratio, kernel = [], []
-    for asked, reference in _halves(sides, rng):
-        known = sides.matrix["holdout"][reference]
-        rows = sides.matrix["train"][train], sides.matrix["holdout"][holdout[asked]]
-        stranger = [nearest(part, known) for part in rows]
-        touched = (
-            (sides.ids("train", train), sides.ids("holdout", reference[stranger[0].index])),
-            (sides.ids("holdout", holdout[asked]), sides.ids("holdout", reference[stranger[1].index])),
-        )
-        released = to_release["train"], to_release["holdout"][asked]
-        scores = [
-            np.log(found.distance + FLOOR * unit) - np.log(distance + FLOOR * unit)
-            for found, distance in zip(stranger, released, strict=True)
-        ]
-        ratio.append((auc(scores[0], scores[1]), touched))
-        logs = density["train"], density["holdout"][asked]
-        scores = [log - _log_density(part, known, width) for part, log in zip(rows, logs, strict=True)]
-        kernel.append((auc(scores[0], scores[1]), touched))
-    plain = auc(-to_release["train"], -to_release["holdout"])
-    own = [((sides.ids("train", train),), (sides.ids("holdout", holdout),))]
-    return {
-        "distance": _averaged([(plain, own[0])], sides),
-        "neighbour ratio": _averaged(ratio, sides),
-        "density ratio": _averaged(kernel, sides),
-    }
+def _area(
+    name: str, scored: Mapping[str, Sequence[Round]], mask: Mask, sides: Sides, reported: float, each: float
+) -> Measurement:
+    bounds = {attack: _averaged(rounds, mask, sides).turned(each) for attack, rounds in scored.items()}
+    counts = int(mask["train"].sum()), int(mask["holdout"].sum())
+    return _strongest(name, bounds, reported, counts, "rows; DeLong, Bonferroni")
 
 
-def _averaged(results: Sequence[tuple[AUC, tuple[tuple[Rows, ...], tuple[Rows, ...]]]], sides: Sides) -> _Attack:
+def _strongest(
+    name: str, bounds: Mapping[str, _Bound], confidence: float, counts: tuple[int, int], rest: str
+) -> Measurement:
+    best = max(bounds, key=lambda attack: bounds[attack].value)
+    interval = max(bound.low for bound in bounds.values()), max(bound.high for bound in bounds.values())
+    method = f"strongest of {len(bounds)} attacks ({best}) on {counts[0]} train and {counts[1]} holdout {rest}"
+    return measured(name, bounds[best].value, interval, confidence, sum(counts), method)
+
+
+def _averaged(rounds: Sequence[Round], mask: Mask, sides: Sides) -> _Attack:
     """Mean of the areas; placements that share a person, attacked or nearest for reference, are dependent."""
     parts: list[tuple[Floats, tuple[Rows, ...]]] = []
-    for result, touched in results:
-        for influence, ids in zip(result.influence, touched, strict=True):
-            parts.append((influence / len(results), ids))
-    variance = touched_variance(parts, sides.points)
-    rows = [len(sides.queries[side]) for side in REAL]
-    trials = sum(rows) if variance > 0 else min(rows)
-    return _Attack(float(np.mean([result.value for result, _ in results])), variance, trials)
+    values: list[float] = []
+    for attack in rounds:
+        chosen = mask["train"], mask["holdout"][attack.asked]
+        if not chosen[0].any() or not chosen[1].any():
+            continue
+        result = auc(attack.train[chosen[0]], attack.holdout[chosen[1]])
+        values.append(result.value)
+        for influence, ids, kept in zip(result.influence, attack.touched, chosen, strict=True):
+            parts.append((influence, tuple(part[kept] for part in ids)))
+    variance = touched_variance([(influence / len(values), ids) for influence, ids in parts], sides.points)
+    rows = [int(mask[side].sum()) for side in REAL]
+    people = min(len(np.unique(sides.ids(side, sides.queries[side][mask[side]]))) for side in REAL)
+    return _Attack(float(np.mean(values)), variance, sum(rows) if variance > 0 else min(rows), people)
 
 
-def _halves(sides: Sides, rng: np.random.Generator) -> Iterator[tuple[Rows, Rows]]:
-    """Twice: which holdout queries are attacked (places among them), and which holdout rows are the reference."""
-    people = sides.people["holdout"]
-    _, person = np.unique(people, return_inverse=True)
-    first = (rng.permutation(int(person.max()) + 1) % 2).astype(np.bool_)[person]
-    for side in (first, ~first):
-        yield np.flatnonzero(side[sides.queries["holdout"]]), np.flatnonzero(~side)
+def _outliers(sides: Sides) -> Mask:
+    """One query of each of the most isolated people, by the distance of a row to any other person's query.
+
+    They are the most isolated of both tables together. The most isolated of each would differ in how isolated they are
+    by the chance of the draw, and with it in their scores: by more than the variance of the area allows for. Who ties
+    with the last of them is one of them.
+    """
+    rows = {side: sides.matrix[side][sides.queries[side]] for side in REAL}
+    people = {side: sides.people[side][sides.queries[side]] for side in REAL}
+    across = {"train": nearest(rows["train"], rows["holdout"]), "holdout": nearest(rows["holdout"], rows["train"])}
+    alone: dict[Side, Floats] = {}
+    farthest: dict[Side, Floats] = {}
+    who: dict[Side, Rows] = {}
+    for side in REAL:
+        within = nearest(rows[side], rows[side], people[side], people[side])
+        alone[side] = np.minimum(within.distance, across[side].distance)
+        who[side] = np.unique(people[side], return_inverse=True)[1].astype(np.int64)
+        farthest[side] = _worst(alone[side], who[side])
+    pooled = np.concatenate([farthest[side] for side in REAL])
+    share = max(OUTLIERS, FEWEST_OUTLIERS / min(len(part) for part in farthest.values()))
+    limit = np.sort(pooled)[-round(share * len(pooled))]
+    return {side: (farthest[side][who[side]] >= limit) & (alone[side] == farthest[side][who[side]]) for side in REAL}
 
 
-def _log_density(queries: Matrix, reference: Matrix, width: float) -> Floats:
-    """Log of the mean Gaussian kernel, up to a constant that is the same for every table."""
-    result = np.empty(len(queries))
-    scale = -1 / (2 * width * width)
-    for start, squared, _ in squared_blocks(queries, reference):
-        block = queries[start : start + len(squared)]
-        nearest_one = squared.min(axis=1)
-        squared -= nearest_one[:, None]
-        squared *= scale
-        total = np.exp(squared, out=squared).sum(axis=1, dtype=np.float64)
-        length = np.einsum("ij,ij->i", block, block)
-        result[start : start + len(squared)] = np.log(total) + scale * (nearest_one + length)
-    result -= np.log(len(reference))
-    return result
+def _rate(
+    scored: Mapping[str, Sequence[Round]], sides: Sides, reported: float, each: float, rng: np.random.Generator
+) -> Measurement:
+    person = {
+        side: np.unique(sides.people[side][sides.queries[side]], return_inverse=True)[1].astype(np.int64)
+        for side in REAL
+    }
+    half = (rng.permutation(int(person["train"].max()) + 1) % 2)[person["train"]]
+    bounds: dict[str, _Bound] = {}
+    for attack, rounds in scored.items():
+        # a train person is attacked in one round only, as a holdout person is
+        members = rounds[0].train if len(rounds) == 1 else np.where(half == 0, rounds[0].train, rounds[1].train)
+        control = np.empty(len(person["holdout"]))
+        for part in rounds:
+            control[part.asked] = part.holdout
+        suspicion = [_worst(part, person[side]) for side, part in zip(REAL, (members, control), strict=True)]
+        bounds[attack] = _Bound(*rate_at(suspicion[0], suspicion[1], each))
+    counts = int(person["train"].max()) + 1, int(person["holdout"].max()) + 1
+    return _strongest(NAMES[1], bounds, reported, counts, "people; order statistics and Clopper-Pearson, Bonferroni")
+
+
+def _worst(scores: Floats, person: Rows) -> Floats:
+    worst = np.full(int(person.max()) + 1, -np.inf)
+    np.maximum.at(worst, person, scores)
+    return worst
+
+
+def rate_at(members: Floats, control: Floats, confidence: float) -> tuple[float, float, float]:
+    """True positive rate where 1 % of (n,) control people are accused, and its interval, for (m,) members.
+
+    The threshold is estimated, so its true false alarm rate is not 1 %: with k of n control scores above it, it is
+    Beta(k + 1, n - k). The upper end is that of the members above the threshold whose false alarm rate is surely 1 % or
+    more; the lower end that of a threshold with k alarms, times 1 % over the most its rate can be where that is more
+    (the attacker accuses by lot). Half of the error goes to the threshold and half to the share (Clopper and Pearson,
+    Biometrika 26, 1934).
+    """
+    n, tail = len(control), (1 - confidence) / 4
+    ranked = -np.sort(-control)
+    allowed = int(FALSE_ALARMS * n)
+    value = float((members > ranked[allowed]).mean())
+    alarms = np.arange(n)
+    surely = np.asarray(stats.beta.ppf(tail, alarms + 1, n - alarms) >= FALSE_ALARMS)
+    high = 1.0
+    if surely.any():
+        high = _exact_share(int((members >= ranked[int(surely.argmax())]).sum()), len(members), tail)[1]
+    low = 0.0
+    # the threshold may be chosen beforehand only: none of the control, or as many as are allowed
+    for k, part in ((0, tail / 2), (allowed, tail / 2)):
+        most = float(stats.beta.ppf(1 - part, k + 1, n - k))
+        share = _exact_share(int((members > ranked[k]).sum()), len(members), part)[0]
+        low = max(low, share * min(1.0, FALSE_ALARMS / most))
+    return value, min(low, value), max(high, value)
+
+
+def _exact_share(count: int, n: int, tail: float) -> Interval:
+    low = float(stats.beta.ppf(tail, count, n - count + 1)) if count else 0.0
+    high = float(stats.beta.ppf(1 - tail, count + 1, n - count)) if count < n else 1.0
+    return low, high

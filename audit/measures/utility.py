@@ -14,12 +14,14 @@ from audit.columns import levels
 from audit.intervals import Interval, around, clustered_variance, share_interval
 from audit.learners import LEARNERS, Prediction, predict
 from audit.outcome import FEWEST, measured, too_few, void_all
+from audit.plan import Plan
 from audit.sides import draw_people
 from audit.tables import AuditTables
 from policies import Measurement
 
 FIGURES = ("accuracy", "macro_f1", "g_mean", "auc")
 NAMES = (*(f"{arm}_{figure}" for arm in ("tstr", "trtr") for figure in FIGURES), "utility_gap")
+CONTROLS: dict[str, Plan] = {}  # nothing here guards anybody
 
 FIT_ROWS = 10_000
 TEST_ROWS = 20_000

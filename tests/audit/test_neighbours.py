@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.spatial.distance import cdist
 
 from audit import neighbours
-from audit.neighbours import farther, nearest, within
+from audit.neighbours import farther, nearest, several, within
 
 
 @pytest.mark.parametrize("width", [1, 3, 40, 120])
@@ -73,3 +73,18 @@ def test_equal_distances_count_half_even_when_both_are_infinite() -> None:
     first = np.array([1.0, 2.0, 3.0, np.inf, np.inf])
     second = np.array([2.0, 1.0, 3.0 * (1 + 1e-12), np.inf, 1.0])
     assert farther(first, second).tolist() == [0.0, 1.0, 0.5, 0.5, 1.0]
+
+
+@pytest.mark.parametrize("width", [2, 40])
+def test_the_five_nearest_are_those_of_brute_force_and_never_ones_own(width: int, rng: np.random.Generator) -> None:
+    rows = rng.standard_normal((90, width))
+    people = np.repeat(np.arange(30), 3)
+    truth = cdist(rows, rows)
+    truth[people[:, None] == people[None, :]] = np.inf
+    np.testing.assert_array_equal(several(rows, rows, 5, people, people), np.argsort(truth, axis=1)[:, :5])
+
+
+def test_where_there_are_fewer_the_places_stay_empty() -> None:
+    rows = np.array([[0.0], [1.0], [3.0]])
+    people = np.array([0, 0, 1])
+    assert several(rows, rows, 4, people, people).tolist() == [[2, -1, -1, -1], [2, -1, -1, -1], [1, 0, -1, -1]]

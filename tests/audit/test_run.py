@@ -10,7 +10,9 @@ import pytest
 from sklearn.datasets import load_breast_cancer
 
 from audit import measures, run
+from audit.controls import Control
 from audit.measures import MEASURE_NAMES, NAMES_OF, REGISTRY
+from audit.plan import PLANTS
 from audit.run import run_audit
 from audit.tables import AuditTables
 from policies import Measurement
@@ -45,7 +47,8 @@ def test_breast_cancer_copies_are_told_from_fresh_patients(rng: np.random.Genera
     assert found["tstr_auc"].value > 0.95
     assert told[-1] == ("audit", 1.0)
     assert [fraction for _, fraction in told] == sorted(fraction for _, fraction in told)
-    assert set(result.seconds) == {*REGISTRY, "controls"}
+    assert set(result.seconds) == {*REGISTRY, "controls"} - {"cumulative"}  # nothing was released earlier
+    assert result.unseen == ()
     assert result.distances is not None
     assert [len(part) for part in result.distances] == [189, 189]
 
@@ -107,6 +110,17 @@ def test_controls_that_cannot_run_bear_nothing_out(rng: np.random.Generator, mon
     assert found.status == "inconclusive"
     assert "RuntimeError" in found.reason
     assert "4711" not in found.reason
+
+
+def test_leaks_that_nothing_could_have_seen_are_named(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick(monkeypatch, "dcr")
+    tables = put_together(*[patients(40, rng) for _ in range(3)])
+    assert run_audit(tables, rng).unseen == PLANTS
+    saw = Control("dcr_share", 0.5, {"copies": Measurement("dcr_share", 1.0, 0.9, 1.0, 0.99, 40, "")})
+    monkeypatch.setattr(run, "run_controls", lambda *_: (saw,))
+    assert run_audit(tables, rng).unseen == ("outliers", "lines", "overfit")
 
 
 def test_one_generator_state_gives_one_audit(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,3 +78,11 @@ def test_large_tables_are_asked_in_part_but_searched_in_full(
     assert drawn.rows("holdout") == 60
     again = drawn.nearest("train", "holdout", drawn.queries["train"][:3])
     assert np.array_equal(again.distance, found.distance[:3])
+
+
+def test_earlier_releases_are_checked_like_the_others(rng: np.random.Generator) -> None:
+    frames = [patients(30, rng) for _ in range(4)]
+    tables = put_together(*frames[:3], earlier=frames[3])
+    assert tables.earlier is frames[3]
+    with pytest.raises(AuditError, match="earlier: expected the 7 released columns"):
+        put_together(*frames[:3], earlier=frames[3][["age"]])

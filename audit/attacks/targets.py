@@ -1,0 +1,163 @@
+"""Which people are attacked, and which released rows are nearest to what the attacker knows of them?
+
+The attacker sees the release, thinned where it is large, each distinct row once and in an order of its own, so that
+no copy count and no row order helps or hurts. Targets are people of train and of holdout, drawn at random and kept
+whole. Distances are those of the audit's own scale over the columns the attacker knows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from audit.columns import numbers
+from audit.encoding import Encoder
+from audit.neighbours import Matrix, Rows, squared_blocks
+from audit.sides import REFERENCE_ROWS, SIDES, Side, draw_people
+from audit.tables import AuditTables
+
+CELLS = 250_000_000  # distances in all, before targets are thinned
+TARGETS = (500, 4_000)  # but never fewer nor more people per table than these
+
+REAL: tuple[Side, Side] = ("train", "holdout")
+
+
+@dataclass(frozen=True)
+class Targets:
+    """Rows of the three tables: ``rows`` are positions in their frames, ``person`` codes of the same length.
+
+    ``blocks`` hold the encoded columns of these rows, one matrix per released column.
+    """
+
+    names: tuple[str, ...]
+    rows: Mapping[Side, Rows]
+    person: Mapping[Side, Rows]
+    blocks: Mapping[Side, Mapping[str, Matrix]]
+
+    @classmethod
+    def draw(cls, tables: AuditTables, passes: int, rng: np.random.Generator) -> Targets:
+        """As many targets as ``passes`` searches over the release may have."""
+        first = _distinct(tables.released)
+        if len(first) > REFERENCE_ROWS:
+            first = first[np.sort(rng.choice(len(first), REFERENCE_ROWS, replace=False))]
+        wanted = int(np.clip(CELLS // (2 * passes * len(first)), *TARGETS))
+        rows: dict[Side, Rows] = {side: _some_people(tables.people[side], wanted, rng) for side in REAL}
+        rows["released"] = first
+        person = {side: tables.people[side][rows[side]] for side in SIDES}
+        encoder = Encoder.fit(tables.dictionary, (tables.train, tables.holdout), (tables.released,))
+        names = tables.dictionary.released
+        drawn = {side: tables.frames[side].iloc[rows[side]] for side in SIDES}
+        blocks = {
+            side: {name: part(drawn[side]) for name, part in zip(names, encoder.parts, strict=True)} for side in SIDES
+        }
+        return cls(names, rows, person, blocks)
+
+    def matrix(self, side: Side, columns: Sequence[str]) -> Matrix:
+        """The (n, w) encoded rows over some columns."""
+        return np.hstack([self.blocks[side][name] for name in columns])
+
+    def known(self, columns: Sequence[str]) -> Matrix:
+        """What the attacker knows of the targets: the rows of train, then those of holdout."""
+        return np.vstack([self.matrix(side, columns) for side in REAL])
+
+    def count(self, side: Side) -> int:
+        """How many people of a table are in it."""
+        return len(np.unique(self.person[side]))
+
+
+@dataclass(frozen=True)
+class Match:
+    """The nearest released row of each of (q,) targets, and how lonely that match is.
+
+    ``loneliness`` in [0, 1] is the nearest distance over that to the tenth nearest row: 0 for a row that lies on the
+    target with nothing else about, 1 where ten rows lie equally near.
+    """
+
+    index: Rows
+    loneliness: Matrix
+
+
+CROWD = 10  # rows among which a match must stand out
+
+
+def match(targets: Targets, columns: Sequence[str]) -> dict[Side, Match]:
+    """Match people of train and of holdout to the release by these columns."""
+    queries, reference = targets.known(columns), targets.matrix("released", columns)
+    index = np.empty(len(queries), dtype=np.int64)
+    loneliness = np.empty(len(queries))
+    place = min(CROWD, len(reference)) - 1
+    for start, squared, slack in squared_blocks(queries, reference):
+        part = slice(start, start + len(squared))
+        own = np.einsum("ij,ij->i", queries[part], queries[part])
+        near, far = _smallest(squared, (0, place))
+        index[part] = _first(squared, near + slack)
+        near, far = _distance(near + own, slack), _distance(far + own, slack)
+        loneliness[part] = np.where(far > 0, near / np.where(far > 0, far, 1.0), 1.0)
+    train = len(targets.rows["train"])
+    return {"train": Match(index[:train], loneliness[:train]), "holdout": Match(index[train:], loneliness[train:])}
+
+
+def nearest_sets(
+    targets: Targets, columns: Sequence[str], sizes: Sequence[int]
+) -> Iterator[tuple[slice, list[NDArray[np.bool_]]]]:
+    """Block by block of targets, those of train before those of holdout: which released rows are nearest to each.
+
+    For each of ``sizes``, which are among that many nearest; rows that tie with the last one belong as well.
+    """
+    queries, reference = targets.known(columns), targets.matrix("released", columns)
+    places = [min(size, len(reference)) - 1 for size in sizes]
+    for start, squared, slack in squared_blocks(queries, reference):
+        limits = [(value + slack).astype(squared.dtype) for value in _smallest(squared, places)]
+        yield slice(start, start + len(squared)), [squared <= limit[:, None] for limit in limits]
+
+
+def _distinct(frame: pd.DataFrame) -> Rows:
+    """Position of the first of all equal rows, in an order that depends on the values alone; missing equals missing."""
+    values = np.column_stack([numbers(frame, name) for name in frame.columns]) + 0.0  # there is one zero
+    values[np.isnan(values)] = np.nan
+    bits = np.ascontiguousarray(values).view(np.dtype((np.void, values.itemsize * values.shape[1])))
+    return np.unique(bits.ravel(), return_index=True)[1].astype(np.int64)
+
+
+def _some_people(people: Rows, wanted: int, rng: np.random.Generator) -> Rows:
+    """Positions of the rows of about ``wanted`` people."""
+    per_person = len(people) / len(np.unique(people))
+    return draw_people(people, math.ceil(wanted * per_person), rng)
+
+
+def _smallest(squared: NDArray[np.floating[Any]], places: Sequence[int]) -> list[Matrix]:
+    """The value at each of these places of every row in ascending order.
+
+    Every row is cut into stretches; the smallest values of all are among those no larger than the wanted place among
+    the least of each stretch. That takes three passes over the block, where sorting it out takes twenty.
+    """
+    rows, width = squared.shape
+    last = max(places)
+    length = int(np.sqrt(width))
+    stretches = width // length
+    if stretches <= 2 * last:
+        ends = np.partition(squared, sorted(set(places)), axis=1)
+        return [ends[:, place].astype(np.float64) for place in places]
+    least = squared[:, : stretches * length].reshape(rows, stretches, length).min(axis=2)
+    bound = np.partition(least, last, axis=1)[:, last]
+    row, column = np.divmod(np.flatnonzero(squared <= bound[:, None]), width)
+    values = squared[row, column]
+    values = values[np.lexsort((values, row))]
+    first = np.searchsorted(row, np.arange(rows))
+    return [values[first + place].astype(np.float64) for place in places]
+
+
+def _first(squared: NDArray[np.floating[Any]], limit: Matrix) -> Rows:
+    result: Rows = np.argmax(squared <= limit[:, None].astype(squared.dtype), axis=1)
+    return result
+
+
+def _distance(squared: Matrix, slack: Matrix) -> Matrix:
+    """Root of a squared distance; what rounding cannot tell from zero is zero."""
+    return np.sqrt(np.where(squared <= slack, 0.0, squared))

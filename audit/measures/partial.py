@@ -1,0 +1,207 @@
+"""Do released rows repeat most of one real person's row, with the rest made up?
+
+A row copied with three columns changed equals nobody and may be far from everybody. What gives it away is how
+unlikely it is to agree with one person on just these values by chance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from audit.classes import coded
+from audit.columns import common_codes, numbers
+from audit.intervals import clopper_pearson, touched_variance
+from audit.measures.copies import REAL, excess_interval
+from audit.neighbours import Rows
+from audit.outcome import FEWEST, measured, too_few
+from audit.plan import Plan
+from audit.sides import REFERENCE_ROWS, SIDES, Side, draw_people
+from audit.tables import AuditTables
+from policies import Measurement
+
+NAMES = ("partial_copy_excess",)
+CONTROLS: dict[str, Plan] = {"partial_copy_excess": Plan(0.0, NAMES, sees=("copies",))}
+
+QUERIES = 800  # rows asked about, per table
+COMMON = 1 / 32  # frequency above which a value has its own dense column
+CELLS = 4_000_000  # agreements held at a time
+UNUSUAL = (0.0005, 0.01)  # quantile of strangers above which agreement is unusual: half a row, within these
+
+Floats = NDArray[np.float64]
+
+
+def partial_copies(tables: AuditTables, rng: np.random.Generator) -> tuple[Measurement, ...]:
+    """Share of released rows that agree unusually with one train person, minus the same for holdout people.
+
+    Agreement with a person is the information in the values both have: minus the logarithm of the chance of each equal
+    value among all real rows, less what neighbouring columns tell about each other, so that two columns that always go
+    together count once. "Neighbouring" is the maximum spanning tree of mutual information between the columns (Chow and
+    Liu), taken on adaptive bins; within a bin, values are taken as independent. Missing is a value.
+
+    Only the person agreed with most counts. Unusual is an agreement above what half a row in so many would have among
+    real strangers (train rows with holdout people and the other way round). Train and holdout are cut to equal size,
+    and the difference is scaled back by what was cut from train. Full copies count as well. With all released rows
+    looked at, the upper end never exceeds the share that do agree so with a train person, which is counted.
+
+    References
+    ----------
+    Chow, Liu, Approximating discrete probability distributions with dependence trees, IEEE Transactions on Information
+    Theory 14 (1968).
+    """
+    if tables.fewest_people < FEWEST:
+        return too_few(NAMES, tables.fewest_people)
+    size = min(len(tables.train), len(tables.holdout), REFERENCE_ROWS)
+    kept = {side: draw_people(tables.people[side], size if side in REAL else QUERIES, rng) for side in SIDES}
+    asked = {side: draw_people(tables.people[side][kept[side]], QUERIES, rng) for side in SIDES}
+    items = _Items(tables, kept)
+    strangers = np.concatenate(
+        [items.most(("holdout", asked["holdout"]), "train")[0], items.most(("train", asked["train"]), "holdout")[0]]
+    )
+    n = len(asked["released"])
+    usual = float(np.quantile(strangers, 1 - np.clip(0.5 / n, *UNUSUAL), method="higher"))
+    found = {side: items.most(("released", asked["released"]), side) for side in REAL}
+    to_train, to_holdout = (found[side][0] >= usual for side in REAL)
+    difference = to_train.astype(np.float64) - to_holdout
+    points, touched = 0, []
+    for side, agrees in zip(REAL, (to_train, to_holdout), strict=True):
+        person = np.unique(tables.people[side][kept[side]], return_inverse=True)[1]
+        met, alone = points + person[found[side][1]], points + int(person.max()) + 1
+        touched.append(np.where(agrees, met, alone + np.arange(n)))  # a row that agrees with nobody depends on nobody
+        points = alone + n
+    variance = touched_variance([((difference - difference.mean()) / n, touched)], points)
+    scale = len(tables.train) / size
+    counted = float(to_train.mean())
+    if scale > 1 or n < len(tables.released):
+        counted = min(scale * clopper_pearson(counted, n, tables.confidence)[1], 1.0)
+    value = min(scale * float(difference.mean()), counted)
+    interval = excess_interval(difference, variance, scale, counted, tables.confidence)
+    method = f"{n} released rows against {size} train and as many holdout rows; information in what is equal"
+    return (measured(NAMES[0], value, interval, tables.confidence, n, method),)
+
+
+class _Items:
+    """Values, and pairs of values of neighbouring columns, of every row as weighted items.
+
+    Agreement of two rows is the sum of the weights of the items both have: minus log of the frequency of a value, and
+    minus the pointwise mutual information of the bins of a pair.
+    """
+
+    def __init__(self, tables: AuditTables, kept: Mapping[Side, Rows]) -> None:
+        names = tables.dictionary.released
+        binned = coded(tables)
+        values = [
+            common_codes({side: numbers(tables.frames[side], name)[kept[side]] for side in SIDES})[0] for name in names
+        ]
+        bins = {side: np.column_stack([binned.codes[side][name][kept[side]] for name in names]) for side in SIDES}
+        real = np.vstack([bins[side] for side in REAL])
+        columns: list[tuple[dict[Side, Rows], Floats]] = []
+        for column in values:
+            both = np.concatenate([column[side] for side in REAL])
+            counts = np.bincount(both, minlength=max(int(column[side].max()) for side in SIDES) + 1)
+            columns.append((column, _surprise(counts)))
+        for one, other in _tree(real):
+            columns.append(_pair(values[one], values[other], bins, one, other))
+        self._dense: dict[Side, NDArray[np.float32]] = {}
+        self._rare: dict[Side, sparse.csr_matrix] = {}
+        self._split(columns, {side: len(kept[side]) for side in SIDES})
+
+    def most(self, asked: tuple[Side, Rows], among: Side) -> tuple[Floats, Rows]:
+        """The largest agreement of each row (q,) with a row of a real table, and which row that is."""
+        side, rows = asked
+        best, index = np.empty(len(rows)), np.empty(len(rows), dtype=np.int64)
+        reference, rare = self._dense[among].T, sparse.csr_matrix(self._rare[among].T)
+        step = max(CELLS // reference.shape[1], 1)
+        for start in range(0, len(rows), step):
+            part = rows[start : start + step]
+            agreement = (self._dense[side][part] * self._weight) @ reference
+            few = sparse.coo_matrix(sparse.csr_matrix(self._rare[side][part].multiply(self._rare_weight)) @ rare)
+            agreement[few.row, few.col] += few.data
+            winner = agreement.argmax(axis=1)
+            best[start : start + step] = agreement[np.arange(len(part)), winner]
+            index[start : start + step] = winner
+        return best, index
+
+    def _split(self, columns: list[tuple[dict[Side, Rows], Floats]], rows: Mapping[Side, int]) -> None:
+        """Frequent items as dense columns, for one matrix product; the others sparse."""
+        dense: dict[Side, list[NDArray[np.float32]]] = {side: [np.zeros((rows[side], 0), np.float32)] for side in SIDES}
+        entries: dict[Side, list[tuple[Rows, Rows]]] = {side: [] for side in SIDES}
+        weight, rare_weight, width = [np.zeros(0)], [np.zeros(0)], 0
+        for column, weights in columns:
+            both = np.concatenate([column[side] for side in REAL])
+            often = np.flatnonzero(np.bincount(both, minlength=len(weights)) > COMMON * len(both))
+            place = np.full(len(weights), -1)
+            place[often] = np.arange(len(often))
+            weight.append(weights[often])
+            rare_weight.append(weights)
+            for side in SIDES:
+                at = place[column[side]]
+                dense[side].append((at[:, None] == np.arange(len(often))[None, :]).astype(np.float32))
+                seldom = np.flatnonzero(at < 0)
+                entries[side].append((seldom, width + column[side][seldom]))
+            width += len(weights)
+        self._weight = np.concatenate(weight).astype(np.float32)
+        self._rare_weight = np.concatenate(rare_weight)[None, :]
+        for side in SIDES:
+            self._dense[side] = np.hstack(dense[side])
+            row, item = (np.concatenate(part) for part in zip(*entries[side], strict=True))
+            self._rare[side] = sparse.csr_matrix((np.ones(len(row)), (row, item)), shape=(rows[side], width))
+
+
+def _surprise(counts: Rows) -> Floats:
+    """Minus the logarithm of the chance of each value, from its count among real rows.
+
+    A value seen once says little about its chance: in a column of measurements nobody shares one, in a column of years
+    many do. Its count is corrected by how many values were seen twice (Good, Biometrika 40, 1953).
+    """
+    once, twice = int((counts == 1).sum()), int((counts == 2).sum())
+    corrected = np.maximum(counts, 1).astype(np.float64)
+    corrected[counts <= 1] = min(1.0, 2 * (twice + 0.5) / max(once, 1))
+    result: Floats = -np.log(corrected / max(int(counts.sum()), 1))
+    return result
+
+
+def _pair(
+    first: Mapping[Side, Rows], second: Mapping[Side, Rows], bins: Mapping[Side, Rows], one: int, other: int
+) -> tuple[dict[Side, Rows], Floats]:
+    """Both values as one item, weighted by minus the pointwise mutual information of their bins."""
+    size = max(int(second[side].max()) for side in SIDES) + 1
+    codes, distinct = common_codes({side: first[side] * size + second[side] for side in SIDES})
+    joint, left, right = _frequencies(np.vstack([bins[side] for side in REAL])[:, [one, other]])
+    weights = np.zeros(len(distinct))
+    for side in SIDES:
+        a, b = bins[side][:, one], bins[side][:, other]
+        inside = (a < len(left)) & (b < len(right))
+        a, b = np.where(inside, a, 0), np.where(inside, b, 0)
+        known = inside & (joint[a, b] > 0)
+        chance = np.where(known, joint[a, b], 1.0)
+        alone = np.where(known, left[a] * right[b], 1.0)
+        weights[codes[side]] = -np.log(chance / alone)
+    return codes, weights
+
+
+def _tree(real: Rows) -> list[tuple[int, int]]:
+    """Edges of the maximum spanning tree of mutual information between the columns."""
+    some = real[:: max(len(real) // 10_000, 1)]
+    count = real.shape[1]
+    information = np.zeros((count, count))
+    for one in range(count):
+        for other in range(one + 1, count):
+            joint, left, right = _frequencies(some[:, [one, other]])
+            alone = left[:, None] * right[None, :]
+            seen = joint > 0
+            information[one, other] = float((joint[seen] * np.log(joint[seen] / alone[seen])).sum())
+    # the smallest tree of the negated figures; a zero would read as no edge
+    tree = sparse.csgraph.minimum_spanning_tree(-(information + np.triu(np.full((count, count), 1e-9), 1))).tocoo()
+    return [(int(one), int(other)) for one, other in zip(tree.row, tree.col, strict=True)]
+
+
+def _frequencies(pairs: Rows) -> tuple[Floats, Floats, Floats]:
+    """Joint and single frequencies of two coded columns (n, 2)."""
+    sizes = pairs.max(axis=0) + 1
+    joint = np.bincount(pairs[:, 0] * sizes[1] + pairs[:, 1], minlength=int(sizes[0] * sizes[1])).reshape(sizes)
+    joint = joint / len(pairs)
+    return joint, joint.sum(axis=1), joint.sum(axis=0)

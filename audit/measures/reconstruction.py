@@ -1,0 +1,168 @@
+"""Can real people be rebuilt by drawing lines through released rows and seeing where the lines meet?
+
+Interpolation publishes points of the lines that join real people. Whoever finds two points of one such line and two of
+another that ends in the same person gets that person, to the last digit, where the lines meet.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from audit.intervals import difference_of_shares
+from audit.measures.copies import REAL
+from audit.neighbours import Rows, nearest, several
+from audit.outcome import FEWEST, measured, too_few
+from audit.plan import Plan
+from audit.sides import REFERENCE_ROWS, draw_people
+from audit.straight import straighten
+from audit.tables import AuditTables
+from policies import Measurement
+
+NAMES = ("line_reconstruction",)
+# no plant: where rounding hides the lines nobody can be rebuilt, which is the answer and not a failure to see
+CONTROLS: dict[str, Plan] = {"line_reconstruction": Plan(0.0, NAMES, counted=True)}
+
+QUERIES = 1_500  # released rows around which lines are sought
+CLOSE = 14  # nearest released rows among which a row's companions are sought
+POINTS = 6_000  # meeting points tried, the flattest first
+FLAT = 1e-3  # how far four points may be out of one plane, over their longest distance, beside rounding
+ROUNDINGS = 3.0  # standard deviations of the rounding of a released row that a flat four may be off
+CROSSING = 1e-2  # least squared sine between two lines
+REBUILT = 0.1  # share of a person's distance to the nearest stranger within which a meeting point is that person
+
+Floats = NDArray[np.float64]
+
+
+def line_reconstruction(tables: AuditTables, rng: np.random.Generator) -> tuple[Measurement, ...]:
+    """Share of train people on whom two lines through released rows meet, minus the same for holdout people.
+
+    The attacker needs the release alone. Around each released row, every three of its 14 nearest companions that lie in
+    one plane with it are taken; in d columns that happens by chance to hardly any four points, and to all that lie on
+    two lines with a common end. The three ways to join such four points into two lines give meeting points; those
+    inside a line are passed over, because the person is at its end. A person is rebuilt by a point within a tenth of
+    the distance to her nearest stranger, in the numbers alone, each in standard deviations.
+
+    With at most two numeric columns any four points lie in one plane and nothing can be told: nobody is rebuilt, which
+    is measured, not assumed to be safe elsewhere. Coarse rounding hides lines in the same way. Whether lines are there
+    at all is asked by ``segment_share``, which is the detector; this is the damage. Rows with a missing number and
+    columns without known numbers are left out. The people rebuilt are counted, so the upper end goes beyond the count
+    only by what was not looked at.
+
+    References
+    ----------
+    Ganev et al., SMOTE and mirrors: exposing privacy leakage from synthetic minority oversampling, ICLR 2026 (arXiv
+    2510.15083), who need three points on a line; two on each of two lines are enough in three columns and more.
+    """
+    if tables.fewest_people < FEWEST:
+        return too_few(NAMES, tables.fewest_people)
+    straight = straighten(tables)
+    columns = [j for j in range(straight["train"].numbers.shape[1]) if _varies(straight["released"].numbers[:, j])]
+    points = {side: part.numbers[:, columns] for side, part in straight.items()}
+    rows = np.flatnonzero(~np.isnan(points["released"]).any(axis=1))
+    count = {side: len(np.unique(tables.people[side])) for side in REAL}
+    asked = np.empty(0, dtype=np.int64)
+    meeting = np.empty((0, len(columns)))
+    if len(columns) >= 3 and len(rows) > 4:
+        released = points["released"][rows]
+        asked = draw_people(np.arange(len(rows), dtype=np.int64), QUERIES, rng)
+        near = several(released[asked], released, min(CLOSE, len(rows) - 1), asked, np.arange(len(rows)))
+        meeting = _meeting_points(released, asked, near, _rounding(released))
+    rebuilt, looked_at = {}, {}
+    for side in REAL:
+        rebuilt[side], looked_at[side] = _rebuilt(meeting, points[side], tables.people[side], rng)
+    seen = len(asked) / len(rows) if len(asked) else 1.0
+    share = {side: len(rebuilt[side]) / looked_at[side] for side in REAL}
+    low = difference_of_shares(
+        share["train"], looked_at["train"], share["holdout"], looked_at["holdout"], tables.confidence
+    )[0]
+    high = share["train"]
+    if seen < 1 or looked_at["train"] < count["train"]:
+        tail = 1 - (1 - tables.confidence) / 2
+        expected = float(stats.gamma.ppf(tail, len(rebuilt["train"]) + 1))
+        high = min(expected / (looked_at["train"] * seen), 1.0)
+    method = (
+        f"{len(meeting)} meeting points of lines around {len(asked)} released rows in {len(columns)} numeric columns"
+        + ("" if len(columns) >= 3 else "; fewer than three, so no lines can be told apart")
+    )
+    value = share["train"] - share["holdout"]
+    return (measured(NAMES[0], value, (low, high), tables.confidence, looked_at["train"], method),)
+
+
+def _varies(values: Floats) -> bool:
+    known = values[~np.isnan(values)]
+    return len(known) > 0.5 * len(values) and bool((known != known[0]).any())
+
+
+def _rounding(released: Floats) -> float:
+    """Standard deviation of the distance by which rounding moves a row: a uniform error of each column's grid."""
+    total = 0.0
+    for column in released.T:
+        steps = np.diff(np.unique(column))
+        step = float(steps.min()) if len(steps) else 0.0
+        # a grid is one only where every step is a multiple of the smallest
+        if step > 0 and np.allclose(steps / step, np.round(steps / step), atol=1e-3) and step > 1e-9:
+            total += step * step / 12
+    return float(np.sqrt(total))
+
+
+def _meeting_points(released: Floats, asked: Rows, near: Rows, rounding: float) -> Floats:
+    """Where pairs of lines through four released rows in one plane meet, outside the four; flattest first."""
+    triples = np.array(list(itertools.combinations(range(near.shape[1]), 3)))
+    arrows = released[near] - released[asked][:, None, :]
+    gram = np.einsum("qkd,qld->qkl", arrows, arrows)
+    i, j, k = triples.T
+    a, b, c = gram[:, i, i], gram[:, j, j], gram[:, k, k]
+    d, e, f = gram[:, i, j], gram[:, i, k], gram[:, j, k]
+    volume = a * (b * c - f * f) - d * (d * c - e * f) + e * (d * f - b * e)
+    areas = np.stack([a * b - d * d, a * c - e * e, b * c - f * f])
+    scale = np.maximum.reduce([a, b, c])
+    # height of the four over their largest face, squared; four on a line have no plane
+    largest = areas.max(axis=0)
+    proper = areas.min(axis=0) > CROSSING * np.minimum.reduce([a, b, c]) * scale
+    height = np.maximum(volume, 0.0) / np.where(largest > 0, largest, 1.0)
+    limit = FLAT * np.sqrt(scale) + ROUNDINGS * rounding
+    flat = proper & (height <= limit**2)
+    query, triple = np.nonzero(flat)
+    order = np.argsort((height / np.where(scale > 0, scale, 1.0))[query, triple], kind="stable")[: POINTS // 2]
+    query, triple = query[order], triple[order]
+    fours = np.column_stack([asked[query], *near[query][np.arange(len(query))[:, None], triples[triple]].T])
+    found = [_cross(released[fours[:, [0, p, *rest]]]) for p, rest in ((1, (2, 3)), (2, (1, 3)), (3, (1, 2)))]
+    return np.concatenate(found)[:POINTS]
+
+
+def _cross(fours: Floats) -> Floats:
+    """Meeting points of the lines (0, 1) and (2, 3) of each four (m, 4, d), where they meet outside both pairs."""
+    start, u = fours[:, 0], fours[:, 1] - fours[:, 0]
+    other, v = fours[:, 2], fours[:, 3] - fours[:, 2]
+    w = other - start
+    uu, vv, uv = (np.einsum("md,md->m", *pair) for pair in ((u, u), (v, v), (u, v)))
+    uw, vw = np.einsum("md,md->m", u, w), np.einsum("md,md->m", v, w)
+    crossing = uu * vv - uv * uv
+    clear = crossing > CROSSING * uu * vv
+    safe = np.where(clear, crossing, 1.0)
+    s, t = (uw * vv - vw * uv) / safe, (uw * uv - vw * uu) / safe
+    outside = clear & ((s <= 0) | (s >= 1)) & ((t <= 0) | (t >= 1))
+    met = 0.5 * (start + s[:, None] * u + other + t[:, None] * v)
+    result: Floats = met[outside]
+    return result
+
+
+def _rebuilt(meeting: Floats, real: Floats, people: Rows, rng: np.random.Generator) -> tuple[Rows, int]:
+    """Codes of the people of one table who are met, and how many people were looked at."""
+    kept = draw_people(people, REFERENCE_ROWS, rng)
+    kept = kept[~np.isnan(real[kept]).any(axis=1)]
+    everybody = max(len(np.unique(people[kept])), 1)
+    if not len(meeting) or not len(kept):
+        return np.empty(0, dtype=np.int64), everybody
+    real, people = real[kept], people[kept]
+    found = nearest(meeting, real)
+    met = np.unique(found.index)
+    spacing = nearest(real[met], real, people[met], people).distance
+    room = np.full(len(real), 0.0)
+    room[met] = spacing
+    close = found.distance <= REBUILT * room[found.index]
+    return np.unique(people[found.index[close & (room[found.index] > 0)]]), everybody

@@ -1,0 +1,121 @@
+"""Partial copies."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from audit.measures.partial import NAMES, _frequencies, _Items, _surprise, _tree, partial_copies
+from audit.sides import SIDES
+from audit.tables import AuditTables
+from policies import Measurement
+from tests.audit.tables import levels, patients, put_together
+
+
+def measure(tables: AuditTables, rng: np.random.Generator) -> Measurement:
+    (found,) = partial_copies(tables, rng)
+    assert found.name == NAMES[0]
+    return found
+
+
+def changed_in_three_columns(train: pd.DataFrame, fresh: pd.DataFrame, count: int) -> pd.DataFrame:
+    """The first ``count`` rows of train with three columns taken from somebody else."""
+    released = pd.concat([train[:count], fresh[count:]], ignore_index=True)
+    for name in ("age", "pressure", "ward"):
+        released.loc[: count - 1, name] = fresh.loc[: count - 1, name]
+    return released
+
+
+def test_rows_copied_with_three_columns_changed_are_caught(rng: np.random.Generator) -> None:
+    train, holdout, fresh = (patients(500, rng) for _ in range(3))
+    found = measure(put_together(train, holdout, changed_in_three_columns(train, fresh, 50)), rng)
+    assert found.lower > 0.02
+    # one row in eight has neither an enzyme nor a dose of its own, and nothing rare is left of it
+    assert found.value == pytest.approx(0.09, abs=0.03)
+
+
+def test_a_fresh_sample_repeats_nobody(rng: np.random.Generator) -> None:
+    """Interval at 99.99 %: false alarm 1e-4."""
+    found = measure(put_together(*[patients(300, rng) for _ in range(3)], confidence=0.9999), rng)
+    assert found.lower <= 0 <= found.upper
+
+
+def test_agreement_is_the_information_in_equal_values() -> None:
+    """By hand, one column: p(a) = 3/4, p(b) = 1/4 in train and holdout; the only pair of equal rare values is b's."""
+    cells = {"train": "aaab" * 10, "holdout": "aaab" * 10, "released": "ab" * 20}
+    frames = [pd.DataFrame({"c": levels(list(part), "ab")}) for part in cells.values()]
+    found = measure(put_together(*frames), np.random.default_rng(1))
+    assert found.value == 0.0
+
+
+def test_two_columns_that_always_go_together_count_once(rng: np.random.Generator) -> None:
+    """Agreement on a column and on its copy is no more than agreement on one: the pair takes back what it adds."""
+    train, holdout, fresh = (patients(200, rng) for _ in range(3))
+    single = put_together(train[["ward", "sex"]], holdout[["ward", "sex"]], fresh[["ward", "sex"]])
+    doubled = [frame[["ward", "sex"]].assign(again=frame["ward"]) for frame in (train, holdout, fresh)]
+    kept = {side: np.arange(200) for side in SIDES}
+    rows = np.arange(200)
+    first = _Items(single, kept).most(("released", rows), "train")[0]
+    second = _Items(put_together(*doubled), kept).most(("released", rows), "train")[0]
+    np.testing.assert_allclose(first, second, atol=1e-4)
+
+
+def test_the_tree_joins_the_columns_that_tell_about_each_other(rng: np.random.Generator) -> None:
+    a, c = rng.integers(0, 4, 500), rng.integers(0, 4, 500)
+    edges = {frozenset(edge) for edge in _tree(np.column_stack([a, c, (a + 1) % 4, c]))}
+    assert {frozenset({0, 2}), frozenset({1, 3})} <= edges
+    assert len(edges) == 3
+
+
+def test_a_value_nobody_shares_surprises_more_than_its_count_says() -> None:
+    """Forty values seen once and none twice: 2 x 0.5 / 40 of a row each. Where values repeat, the count stands."""
+    np.testing.assert_allclose(_surprise(np.ones(40, dtype=np.int64)), -np.log(1 / 40 / 40))
+    np.testing.assert_allclose(_surprise(np.array([6, 2])), -np.log([0.75, 0.25]))
+
+
+def test_frequencies_are_shares_of_rows() -> None:
+    joint, left, right = _frequencies(np.array([[0, 1], [0, 1], [1, 0], [1, 1]]))
+    np.testing.assert_allclose(joint, [[0.0, 0.5], [0.25, 0.25]])
+    np.testing.assert_allclose(left, [0.5, 0.5])
+    np.testing.assert_allclose(right, [0.25, 0.75])
+
+
+def test_row_order_and_names_of_levels_do_not_matter(rng: np.random.Generator) -> None:
+    train, holdout, fresh = (patients(120, rng) for _ in range(3))
+    released = changed_in_three_columns(train, fresh, 30)
+    plain = measure(put_together(train, holdout, released), np.random.default_rng(5))
+    frames = [frame.copy() for frame in (train.sample(frac=1, random_state=1), holdout, released[::-1])]
+    for frame in frames:
+        frame["ward"] = frame["ward"].cat.rename_categories(dict(zip("abcde", "vwxyz", strict=True)))
+        frame.index = pd.RangeIndex(len(frame))
+    again = measure(put_together(*frames), np.random.default_rng(5))
+    assert (again.value, again.upper) == pytest.approx((plain.value, plain.upper))
+
+
+def test_missing_values_constant_columns_and_several_rows_per_person(rng: np.random.Generator) -> None:
+    frames = [patients(120, rng).assign(constant=1.0, empty=np.nan) for _ in range(3)]
+    people = np.repeat(np.arange(60), 2)
+    found = measure(put_together(*frames, train_people=people, holdout_people=people), rng)
+    assert found.status == "measured"
+    assert found.lower <= 0
+
+
+def test_a_larger_train_is_cut_and_scaled_back(rng: np.random.Generator) -> None:
+    train, holdout, fresh = patients(600, rng), patients(200, rng), patients(400, rng)
+    found = measure(put_together(train, holdout, pd.concat([train[:80], fresh[80:]], ignore_index=True)), rng)
+    assert found.lower < 0.2 < found.upper + 0.05
+    assert found.lower > 0
+
+
+def test_too_few_people_are_inconclusive(rng: np.random.Generator) -> None:
+    found = measure(put_together(*[patients(15, rng) for _ in range(3)]), rng)
+    assert found.status == "inconclusive"
+    assert "20" in found.reason
+
+
+@pytest.mark.slow
+def test_fresh_samples_are_spared_at_the_stated_rate(rng: np.random.Generator) -> None:
+    """40 fresh samples at 95 %: the lower end above 0 at most 6 times (by chance once in 70 runs)."""
+    alarms = sum(measure(put_together(*[patients(150, rng) for _ in range(3)]), rng).lower > 0 for _ in range(40))
+    assert alarms <= 6

@@ -1,0 +1,104 @@
+"""Rebuilding people where lines through released rows meet."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from audit import plants
+from audit.measures.reconstruction import NAMES, _cross, _rounding, line_reconstruction
+from audit.tables import AuditTables
+from policies import Measurement
+from tests.audit.measures.test_segments import wide
+from tests.audit.tables import levels, patients, put_together
+
+
+def measure(tables: AuditTables, rng: np.random.Generator) -> Measurement:
+    (found,) = line_reconstruction(tables, rng)
+    assert found.name == NAMES[0]
+    return found
+
+
+def smote(train: pd.DataFrame, holdout: pd.DataFrame, times: int, rng: np.random.Generator) -> pd.DataFrame:
+    tables = put_together(train, holdout, train)
+    start = np.repeat(np.arange(len(train)), times)
+    return plants.on_lines(train, tables.dictionary, tables.matrices["train"], tables.people["train"], start, rng)
+
+
+def test_two_lines_meet_where_the_hand_says() -> None:
+    """From the origin along x and along y: (1, 0), (2, 0) and (0, 1), (0, 3) meet at the origin, outside both."""
+    four = np.array([[[1.0, 0.0, 0.0], [2.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 3.0, 0.0]]])
+    np.testing.assert_allclose(_cross(four), [[0.0, 0.0, 0.0]], atol=1e-12)
+
+
+def test_lines_that_cross_inside_a_pair_or_run_parallel_give_nobody() -> None:
+    crossing = [[-1.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 2.0, 0.0]]
+    parallel = [[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [1.0, 1.0, 0.0]]
+    assert len(_cross(np.array([crossing, parallel]))) == 0
+
+
+@pytest.mark.parametrize("decimals", [None, 3])
+def test_two_draws_per_person_rebuild_people_exactly(decimals: int | None, rng: np.random.Generator) -> None:
+    train, holdout = wide(200, rng), wide(200, rng)
+    released = smote(train, holdout, 2, rng)
+    if decimals is not None:
+        released = released.round(decimals)
+    found = measure(put_together(train, holdout, released), rng)
+    assert found.value > 0.05
+    assert found.lower > 0
+    assert found.upper == pytest.approx(found.value, abs=0.02)  # the people rebuilt are counted
+
+
+def test_more_draws_rebuild_more(rng: np.random.Generator) -> None:
+    train, holdout = wide(150, rng), wide(150, rng)
+    shares = [measure(put_together(train, holdout, smote(train, holdout, times, rng)), rng).value for times in (2, 6)]
+    assert shares[1] > 2 * shares[0]
+
+
+def test_fresh_people_and_copies_give_no_lines(rng: np.random.Generator) -> None:
+    """Eight continuous columns: four fresh people in one plane have no chance worth stating."""
+    train, holdout, fresh = (wide(200, rng) for _ in range(3))
+    assert measure(put_together(train, holdout, fresh), rng).upper == 0.0
+    assert measure(put_together(train, holdout, train.copy()), rng).upper == 0.0
+
+
+def test_with_fewer_than_three_numbers_nobody_is_rebuilt_and_the_method_says_why(rng: np.random.Generator) -> None:
+    frames = [pd.DataFrame({c: levels(rng.choice(list("abc"), 40).tolist(), "abc") for c in "xyz"}) for _ in range(3)]
+    found = measure(put_together(*frames), rng)
+    assert (found.status, found.value, found.upper) == ("measured", 0.0, 0.0)
+    assert "fewer than three" in found.method
+
+
+def test_whole_numbers_hide_lines_and_alarm_nobody(rng: np.random.Generator) -> None:
+    frames = [patients(150, rng).round({"pressure": 0, "enzyme": 0, "dose": 0}) for _ in range(3)]
+    found = measure(put_together(*frames, confidence=0.999), rng)
+    assert found.lower <= 0
+
+
+def test_a_grid_is_read_from_the_release() -> None:
+    """Steps of 0.1 and of 0.5: the uniform errors add to sqrt((0.01 + 0.25) / 12); a column off any grid adds none."""
+    grid = np.column_stack([np.arange(10) * 0.1, np.arange(10) * 0.5, np.sqrt(np.arange(10.0))])
+    assert _rounding(grid) == pytest.approx(np.sqrt(0.26 / 12), rel=1e-6)
+
+
+def test_row_order_does_not_matter(rng: np.random.Generator) -> None:
+    train, holdout = wide(80, rng), wide(80, rng)
+    released = smote(train, holdout, 4, rng)
+    plain = measure(put_together(train, holdout, released), np.random.default_rng(1))
+    frames = [frame[::-1].reset_index(drop=True) for frame in (train, holdout, released)]
+    assert measure(put_together(*frames), np.random.default_rng(2)).value == pytest.approx(plain.value, abs=0.03)
+
+
+def test_missing_numbers_constant_columns_and_several_rows_per_person(rng: np.random.Generator) -> None:
+    frames = [wide(120, rng).assign(constant=1.0, empty=np.nan) for _ in range(3)]
+    for frame in frames:
+        frame.loc[::7, "m0"] = np.nan
+    people = np.repeat(np.arange(60), 2)
+    found = measure(put_together(*frames, train_people=people, holdout_people=people), rng)
+    assert found.status == "measured"
+    assert found.value == 0.0
+
+
+def test_too_few_people_are_inconclusive(rng: np.random.Generator) -> None:
+    assert measure(put_together(*[patients(15, rng) for _ in range(3)]), rng).status == "inconclusive"
