@@ -12,6 +12,7 @@ from typing import Any
 
 from audit.record.timestamp import Authorities
 
+P256, RSA = ("ec", "-pkeyopt", "ec_paramgen_curve:P-256"), ("rsa:2048",)
 CONFIGURATION = """
 [req]
 distinguished_name = name
@@ -39,22 +40,29 @@ ess_cert_id_alg = sha256
 
 
 class Authority:
-    """A root, a timestamp authority under it, and one without the right to timestamp; ``reply`` answers a query."""
+    """A root, a timestamp authority under it, and one without the right to timestamp; ``reply`` answers a query.
 
-    def __init__(self, folder: Path, common_name: str) -> None:
+    With ``between`` the root has issued another certificate that has issued the authority's; it is in each answer.
+    """
+
+    def __init__(self, folder: Path, common_name: str, *, key: tuple[str, ...] = P256, between: bool = False) -> None:
         self.folder = folder
+        self.between = between
         folder.mkdir()
         (folder / "openssl.cnf").write_text(CONFIGURATION)
         self.openssl(
             "req", "-x509", "-subj", f"/CN={common_name} root", "-days", "30", "-extensions", "extensions_root",
-            *_new("root"), "-out", "root.pem",
+            *_new("root", key), "-out", "root.pem",
         )  # fmt: skip
-        for kind in ("tsa", "plain"):
-            self.openssl("req", "-subj", f"/CN={common_name} {kind}", *_new(kind), "-out", f"{kind}.csr")
+        issuer = "root"
+        for kind in (*(["between"] if between else []), "tsa", "plain"):
+            self.openssl("req", "-subj", f"/CN={common_name} {kind}", *_new(kind, key), "-out", f"{kind}.csr")
             self.openssl(
-                "x509", "-req", "-in", f"{kind}.csr", "-CA", "root.pem", "-CAkey", "root.key", "-CAcreateserial",
-                "-days", "20", "-extfile", "openssl.cnf", "-extensions", f"extensions_{kind}", "-out", f"{kind}.pem",
+                "x509", "-req", "-in", f"{kind}.csr", "-CA", f"{issuer}.pem", "-CAkey", f"{issuer}.key",
+                "-CAcreateserial", "-days", "20", "-extfile", "openssl.cnf",
+                "-extensions", "extensions_root" if kind == "between" else f"extensions_{kind}", "-out", f"{kind}.pem",
             )  # fmt: skip
+            issuer = "between" if between else "root"
         self.certificate = folder / "root.pem"
         self.authorities = Authorities.load(self.certificate)
 
@@ -62,7 +70,7 @@ class Authority:
         (self.folder / "query").write_bytes(query)
         self.openssl(
             "ts", "-reply", "-config", "openssl.cnf", "-queryfile", "query", "-signer", "tsa.pem", "-inkey", "tsa.key",
-            "-out", "answer",
+            "-out", "answer", *(["-chain", "between.pem"] if self.between else []),
         )  # fmt: skip
         return (self.folder / "answer").read_bytes()
 
@@ -71,9 +79,8 @@ class Authority:
         subprocess.run(["openssl", *arguments], check=True, capture_output=True, cwd=self.folder, env=environment)
 
 
-def _new(name: str) -> list[str]:
-    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
-    return [*curve, "-nodes", "-keyout", f"{name}.key", "-config", "openssl.cnf"]
+def _new(name: str, key: tuple[str, ...]) -> list[str]:
+    return ["-newkey", *key, "-nodes", "-keyout", f"{name}.key", "-config", "openssl.cnf"]
 
 
 @contextmanager

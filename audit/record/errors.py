@@ -10,8 +10,8 @@ class RecordError(ValueError):
 class VerificationError(RecordError):
     """The evidence does not hold: nothing it says, and no file beside it, may be relied on.
 
-    ``why`` names the step that failed: ``envelope``, ``statement``, ``trust``, ``log``, ``witness``, ``timestamp``,
-    ``oversight`` or ``files``; or is empty.
+    ``why`` names the step that failed: ``envelope``, ``statement``, ``clock``, ``trust``, ``log``, ``witness``,
+    ``timestamp``, ``oversight`` or ``files``; or is empty.
     """
 
     def __init__(self, message: str, *, why: str = "") -> None:

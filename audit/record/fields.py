@@ -87,7 +87,7 @@ def instant_text(value: datetime) -> str:
 def instant(text: object, what: str) -> datetime:
     """The point in time that ``instant_text`` writes so."""
     if not isinstance(text, str) or _INSTANT.fullmatch(text) is None:
-        raise RecordError(f"{what} must be a time such as 2031-05-01T12:00:00Z")
+        raise RecordError(f"{what} must be a time such as 2021-05-01T12:00:00Z")
     try:
         return datetime.strptime(text, _INSTANT_FORMAT).replace(tzinfo=UTC)
     except ValueError:

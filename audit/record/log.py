@@ -146,6 +146,11 @@ class LogWriter:
         return len(self._state.entries)
 
     @property
+    def entries(self) -> tuple[bytes, ...]:
+        """What the log keeps of each envelope (``entry_of``)."""
+        return self._state.entries
+
+    @property
     def checkpoint(self) -> bytes:
         """The present signed checkpoint: what to keep elsewhere and pass as ``seen``."""
         return self._state.note

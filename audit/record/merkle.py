@@ -53,6 +53,32 @@ def inclusion_proof(leaves: Sequence[bytes], index: int) -> tuple[bytes, ...]:
     return tuple(reversed(path))
 
 
+class Tree:
+    """All inner nodes of the tree of ``leaves``, hashed once: any number of inclusion proofs, each of log n steps.
+
+    On every level neighbours are paired and an odd last node goes up as it is, which is the tree of RFC 6962.
+    """
+
+    def __init__(self, leaves: Sequence[bytes]) -> None:
+        self.size = len(leaves)
+        self._levels = [list(leaves)]
+        while len(self._levels[-1]) > 1:
+            below = self._levels[-1]
+            paired = [node_hash(*below[place : place + 2]) for place in range(0, len(below) - 1, 2)]
+            self._levels.append(paired + below[len(below) & ~1 :])
+
+    def inclusion_proof(self, index: int) -> tuple[bytes, ...]:
+        """As ``inclusion_proof`` of the leaves."""
+        if not 0 <= index < self.size:
+            raise LogError(f"no entry {index} in a log of {self.size}")
+        path = []
+        for level in self._levels:
+            if index ^ 1 < len(level):
+                path.append(level[index ^ 1])
+            index >>= 1
+        return tuple(path)
+
+
 def consistency_proof(leaves: Sequence[bytes], old_size: int) -> tuple[bytes, ...]:
     """Hashes that show the tree of all leaves to begin with its first ``old_size`` leaves.
 

@@ -10,6 +10,11 @@ bundle that holds actions, are refused. Read in the order of the log:
   requester and operator can do neither, only somebody else, an officer, can end a refusal of theirs;
 * what was signed by a stolen key holds only below the place in the log from which on the trust file voids that key;
 * a revocation is final.
+
+An act is *void* where its signer, or the log key that shows its place, may not have signed it then and there: it counts
+neither for the release nor against it, and everybody is told. So nobody blocks a release with a stolen or expired key.
+What is not in the log, is signed by no listed key or is about something else is not void but foreign: the custodian's
+software never writes it, so the file was altered (or the trust file is too old to know), and the bundle is refused.
 """
 
 from __future__ import annotations
@@ -17,6 +22,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +30,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from audit.record import canonical, envelope, fields, files
 from audit.record.approval import ReleaseAction, same_person
+from audit.record.clock import check_not_ahead
 from audit.record.encoding import from_base64, to_base64
 from audit.record.errors import RecordError, VerificationError
 from audit.record.proof import LogProof, entry_of
@@ -74,14 +81,41 @@ def parse(content: bytes) -> tuple[Logged, ...]:
     return found
 
 
-def check(record: ReleaseRecord, wrapped: bytes, content: bytes | None, trust: TrustFile | None) -> Overseen:
+@dataclass(frozen=True)
+class VoidAct:
+    """An act that counts for nothing, where it stands in the log, and why."""
+
+    action: ReleaseAction
+    log_index: int
+    problem: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {**self.action.to_dict()["predicate"], "logIndex": self.log_index, "problem": self.problem}
+
+    def __str__(self) -> str:
+        said = self.action
+        return f"{said.action} by {said.by} ({said.role}) in log entry {self.log_index} is void: {self.problem}"
+
+
+@dataclass(frozen=True)
+class Heard:
+    """The acts on one record that count and those that are void, both in the order of the log."""
+
+    actions: tuple[ReleaseAction, ...]
+    void: tuple[VoidAct, ...] = ()
+
+
+def check(
+    record: ReleaseRecord, wrapped: bytes, content: bytes | None, trust: TrustFile | None, now: datetime
+) -> Overseen:
     """What was said about a record, if it may be relied on; ``wrapped`` is its envelope, ``content`` the actions file.
 
     Raises
     ------
     VerificationError
-        Approvals are missing, somebody refuses, it was revoked, an action does not hold, or there is no trust file to
-        tell whose word counts.
+        Approvals are missing, somebody refuses, it was revoked, the file was altered, or there is no trust file to tell
+        whose word counts.
     """
     demanded = record.oversight.count if record.allowed else 0
     if trust is None:
@@ -92,30 +126,43 @@ def check(record: ReleaseRecord, wrapped: bytes, content: bytes | None, trust: T
                 f"{what}, and whose word counts is in the custodian's trust file; verify with --trust and --root"
             )
         return NOTHING_SAID
-    actions = () if content is None else actions_on(record, wrapped, parse(content), trust)
-    return evaluate(record, actions)
+    heard = Heard(()) if content is None else actions_on(record, wrapped, parse(content), trust, now)
+    return evaluate(record, heard.actions, heard.void)
 
 
 def actions_on(
-    record: ReleaseRecord, wrapped: bytes, logged: Iterable[Logged], trust: TrustFile
-) -> tuple[ReleaseAction, ...]:
-    """The actions, each by a key that had the role then, about this record, and in the same log after it.
+    record: ReleaseRecord, wrapped: bytes, logged: Iterable[Logged], trust: TrustFile, now: datetime
+) -> Heard:
+    """The acts about this record, each in the same log after it, by whether they count.
+
+    One that is dated ahead of ``now`` (an aware time) does not count for the release; against it, it does.
 
     Raises
     ------
     VerificationError
-        One of them is not so.
+        One of them is not in the log, is signed by no listed key, or is about something else.
     """
-    return tuple(_action(record, wrapped, each, trust) for each in logged)
+    counted, void = [], []
+    for each in logged:
+        action, problem = _judged(record, wrapped, each, trust, now)
+        if problem:
+            void.append(VoidAct(action, each.proof.index, problem))
+        else:
+            counted.append(action)
+    return Heard(tuple(counted), tuple(void))
 
 
 @dataclass(frozen=True)
 class Overseen:
-    """All that was said, in the order of the log; ``approved`` is whose approval counts, ``overridden`` who was."""
+    """All that was said, in the order of the log; ``approved`` is whose approval counts, ``overridden`` who was.
+
+    ``void`` are acts that count for nothing; they are in none of the others.
+    """
 
     actions: tuple[ReleaseAction, ...]
     approved: tuple[ReleaseAction, ...] = ()
     overridden: tuple[ReleaseAction, ...] = ()
+    void: tuple[VoidAct, ...] = ()
 
     @property
     def superseded_by(self) -> str | None:
@@ -126,8 +173,8 @@ class Overseen:
 NOTHING_SAID = Overseen(())
 
 
-def evaluate(record: ReleaseRecord, actions: tuple[ReleaseAction, ...]) -> Overseen:
-    """What the actions amount to, in the order of the log.
+def evaluate(record: ReleaseRecord, actions: tuple[ReleaseAction, ...], void: tuple[VoidAct, ...] = ()) -> Overseen:
+    """What the actions amount to, in the order of the log; those that are ``void`` are only told of.
 
     Raises
     ------
@@ -166,31 +213,46 @@ def evaluate(record: ReleaseRecord, actions: tuple[ReleaseAction, ...]) -> Overs
         raise VerificationError(
             f"{len(approved)} of {terms.count} approvals that the policy demands ({' or '.join(terms.roles)}, neither "
             "requester nor operator); do not use it before the custodian has them"
+            + "".join(f"; {each}" for each in void)
         )
-    return Overseen(actions, tuple(approved.values()), tuple(overridden))
+    return Overseen(actions, tuple(approved.values()), tuple(overridden), void)
 
 
-def _action(record: ReleaseRecord, wrapped: bytes, logged: Logged, trust: TrustFile) -> ReleaseAction:
+def _judged(
+    record: ReleaseRecord, wrapped: bytes, logged: Logged, trust: TrustFile, now: datetime
+) -> tuple[ReleaseAction, str]:
+    """The act, and why it is void; an empty reason where it counts."""
     index = logged.proof.index
     try:
         payload, signed_by = envelope.verify_signers(logged.envelope, trust.public_keys, payload_type=envelope.IN_TOTO)
         action = ReleaseAction.from_payload(payload)
-        _check_subject(action, record, wrapped, index)
-        signer = _signer(action, [entry for entry in map(trust.find, signed_by) if entry], index)
-        log = _check_place(record, action, logged, trust)
-        _check_not_both_stolen(signer, log)
+        log = _log_key(record, logged, trust)
+        _check_subject(action, wrapped)
     except VerificationError as cause:
         raise VerificationError(
             f"{ACTIONS_FILE}: log entry {index}: {cause}; get the newest trust file, else do not use the bundle"
         ) from None
-    return action
+    try:
+        _check_later(action, record, index, now)
+        signer = _signer(action, [entry for entry in map(trust.find, signed_by) if entry], index)
+        if log.revocation is not None or log.valid_from <= action.at:  # else: a fresh proof by a later key
+            log.check("log", action.at, log_index=index)
+        _check_not_both_stolen(signer, log)
+    except VerificationError as cause:
+        return action, str(cause)
+    return action, ""
 
 
-def _check_subject(action: ReleaseAction, record: ReleaseRecord, wrapped: bytes, index: int) -> None:
+def _check_subject(action: ReleaseAction, wrapped: bytes) -> None:
     if bytes.fromhex(action.record_sha256) != entry_of(wrapped):
         raise VerificationError("is about another record")
+
+
+def _check_later(action: ReleaseAction, record: ReleaseRecord, index: int, now: datetime) -> None:
     if index <= record.log.index or action.at < record.decided_at:
         raise VerificationError("was made before the record it is about")
+    if action.action not in ("refuse", "revoke"):
+        check_not_ahead("it", action.at, now)
 
 
 def _signer(action: ReleaseAction, signers: Iterable[TrustedKey], index: int) -> TrustedKey:
@@ -201,8 +263,8 @@ def _signer(action: ReleaseAction, signers: Iterable[TrustedKey], index: int) ->
     raise VerificationError(f"is not signed by the {action.role} key of whom it names")
 
 
-def _check_place(record: ReleaseRecord, action: ReleaseAction, logged: Logged, trust: TrustFile) -> TrustedKey:
-    """The log key by which the proof is: one that was valid then, or one that came later and is not revoked."""
+def _log_key(record: ReleaseRecord, logged: Logged, trust: TrustFile) -> TrustedKey:
+    """The log key by which the proof shows the act's place; whether that key may do so is asked later."""
     problem = VerificationError("no log key is in the trust file")
     for entry in trust.keys:
         if entry.role != "log" or not isinstance(entry.public_key, Ed25519PublicKey):
@@ -211,8 +273,6 @@ def _check_place(record: ReleaseRecord, action: ReleaseAction, logged: Logged, t
             logged.proof.verify(
                 logged.envelope, index=logged.proof.index, origin=record.log.origin, key=entry.public_key
             )
-            if entry.revocation is not None or entry.valid_from <= action.at:
-                entry.check("log", action.at, log_index=logged.proof.index)
         except VerificationError as cause:
             problem = cause
         else:

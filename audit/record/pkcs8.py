@@ -18,6 +18,8 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from cryptography.hazmat.primitives.padding import PKCS7
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from audit.record.der import INTEGER, OCTETS, SEQUENCE, node
+
 FIRST_LINE = "-----BEGIN ENCRYPTED PRIVATE KEY-----"
 # scrypt's N: 128 MiB and about 0.45 s for each guess on one core; the least that the OWASP Password Storage Cheat Sheet
 # asks for with r = 8, p = 1
@@ -28,7 +30,6 @@ _BLOCK, _PARALLEL = 8, 1
 _PBES2 = bytes.fromhex("06092a864886f70d01050d")
 _SCRYPT = bytes.fromhex("06092b06010401da47040b")
 _AES_256_CBC = bytes.fromhex("060960864801650304012a")
-_INTEGER, _OCTETS, _SEQUENCE = 0x02, 0x04, 0x30
 
 
 def encrypted_pem(key: Ed25519PrivateKey, passphrase: bytes) -> bytes:
@@ -39,21 +40,15 @@ def encrypted_pem(key: Ed25519PrivateKey, passphrase: bytes) -> bytes:
     plain = padder.update(key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())) + padder.finalize()
     encryptor = Cipher(algorithms.AES(secret), modes.CBC(start)).encryptor()
     encrypted = encryptor.update(plain) + encryptor.finalize()
-    work = _sequence(_value(_OCTETS, salt), *map(_integer, (SCRYPT_COST, _BLOCK, _PARALLEL)))
-    method = _sequence(_sequence(_SCRYPT, work), _sequence(_AES_256_CBC, _value(_OCTETS, start)))
-    body = base64.b64encode(_sequence(_sequence(_PBES2, method), _value(_OCTETS, encrypted))).decode()
+    work = _sequence(node(OCTETS, salt), *map(_integer, (SCRYPT_COST, _BLOCK, _PARALLEL)))
+    method = _sequence(_sequence(_SCRYPT, work), _sequence(_AES_256_CBC, node(OCTETS, start)))
+    body = base64.b64encode(_sequence(_sequence(_PBES2, method), node(OCTETS, encrypted))).decode()
     return "\n".join((FIRST_LINE, *textwrap.wrap(body, 64), FIRST_LINE.replace("BEGIN", "END"), "")).encode()
 
 
 def _sequence(*parts: bytes) -> bytes:
-    return _value(_SEQUENCE, b"".join(parts))
+    return node(SEQUENCE, *parts)
 
 
 def _integer(number: int) -> bytes:
-    return _value(_INTEGER, number.to_bytes(number.bit_length() // 8 + 1, "big"))
-
-
-def _value(tag: int, content: bytes) -> bytes:
-    """Tag, length and content, as DER; nothing here is longer than 255 bytes."""
-    length = [len(content)] if len(content) < 0x80 else [0x81, len(content)]
-    return bytes([tag, *length]) + content
+    return node(INTEGER, number.to_bytes(number.bit_length() // 8 + 1, "big"))

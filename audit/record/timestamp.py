@@ -20,13 +20,14 @@ from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
-from cryptography.x509 import Certificate, load_der_x509_certificate, load_pem_x509_certificates
+from cryptography.x509 import Certificate, load_pem_x509_certificates
 
 from audit.record import files, tokenform
+from audit.record.clock import CLOCK_TOLERANCE
 from audit.record.errors import KeyFileError, TimestampError, VerificationError
 from audit.record.statement import TIMESTAMP_FILE
 
-__all__ = ["TIMESTAMP_FILE", "Authorities", "check_form", "obtain", "read", "verify"]
+__all__ = ["TIMESTAMP_FILE", "Authorities", "check", "check_address", "obtain", "read", "verify"]
 
 MAX_BYTES = 64 * 1024
 TIMEOUT_SECONDS = 30.0
@@ -74,16 +75,16 @@ def read(folder: Path) -> bytes | None:
     return files.read(path, maximum=MAX_BYTES, error=VerificationError)
 
 
-def check_form(token: bytes) -> None:
-    """Return if ``token`` has the form of one; who made it and over what is not asked. Needs no package.
+def check(token: bytes, envelope: bytes) -> None:
+    """Return if every byte of ``token`` is vouched for and it is over ``envelope``; by whom is not asked. No package.
 
     Raises
     ------
     VerificationError
-        It is none, and says nothing to anybody.
+        Altered, over another record, or no token: it says nothing to anybody.
     """
     try:
-        tokenform.parse(token)
+        tokenform.Token.open(token, envelope)
     except VerificationError as cause:
         raise VerificationError(f"{TIMESTAMP_FILE}: {cause}; remove it, or ask for another") from None
 
@@ -91,22 +92,56 @@ def check_form(token: bytes) -> None:
 def obtain(envelope: bytes, url: str, authorities: Authorities, *, timeout: float = TIMEOUT_SECONDS) -> bytes:
     """A token over ``envelope`` from the authority at ``url`` (http or https), checked before it is returned.
 
+    It is returned in the one form in which tokens are kept (``tokenform``), without the authority's other certificates:
+    ``authorities`` must lead to the signer's own.
+
     Raises
     ------
     TimestampError
-        The authority cannot be reached, refuses, or answers with something else than a token for this request.
+        The authority cannot be reached, refuses, or answers with something else than a token for this request; or its
+        clock is another than this computer's.
     """
-    if urlsplit(url).scheme not in ("http", "https"):
-        raise TimestampError("a timestamp authority's address begins with http:// or https://")
+    check_address(url)
     client = _client()
     builder = client.TimestampRequestBuilder().data(envelope).hash_algorithm(client.HashAlgorithm.SHA256)
     asked = builder.nonce(nonce=True).cert_request(cert_request=True).build()
-    token = _post(url, asked.as_bytes(), timeout)
+    answer = _post(url, asked.as_bytes(), timeout)
     try:
-        _check(token, envelope, authorities, nonce=asked.nonce)
+        _check(answer, envelope, authorities, nonce=asked.nonce)
+        token = tokenform.Token.read(answer).to_bytes()
+        check(token, envelope)
     except VerificationError as cause:
         raise TimestampError(f"the timestamp authority's answer cannot be used: {cause}") from None
+    try:
+        at = verify(token, envelope, authorities)
+    except VerificationError as cause:
+        raise TimestampError(
+            f"the timestamp authority's answer holds only with certificates that a verifier does not get: {cause}; add "
+            "those between the root and the authority's own to the file of its certificates"
+        ) from None
+    apart = abs(at - datetime.now(UTC))
+    if apart > CLOCK_TOLERANCE:
+        raise TimestampError(
+            f"the timestamp authority's clock and this computer's are {apart.total_seconds() / 60:.0f} minutes apart, "
+            "and a verifier would refuse the record for that; set the clock and try again"
+        )
     return token
+
+
+def check_address(url: str) -> None:
+    """Return if this can be a timestamp authority's address.
+
+    Raises
+    ------
+    TimestampError
+        Neither http nor https.
+    """
+    try:
+        usable = urlsplit(url).scheme in ("http", "https")
+    except ValueError:
+        usable = False
+    if not usable:
+        raise TimestampError("a timestamp authority's address begins with http:// or https://")
 
 
 def verify(token: bytes, envelope: bytes, authorities: Authorities) -> datetime:
@@ -115,8 +150,9 @@ def verify(token: bytes, envelope: bytes, authorities: Authorities) -> datetime:
     Raises
     ------
     VerificationError
-        Not a token, over another record, or not by one of them.
+        Not a token, altered in any byte, over another record, or not by one of them.
     """
+    check(token, envelope)
     return _check(token, envelope, authorities, nonce=None)
 
 
@@ -132,22 +168,12 @@ def _check(token: bytes, envelope: bytes, authorities: Authorities, *, nonce: in
     verifier: Any = client.VerifierBuilder(roots=list(authorities.certificates), nonce=nonce).build()
     try:
         verifier.verify_message(response, envelope)
-        tokenform.parse(token).check_key(_signing_key(response))
-    except (client.VerificationError, VerificationError, ValueError) as cause:
+    except (client.VerificationError, ValueError) as cause:
         raise VerificationError(
             f"{TIMESTAMP_FILE}: is not a timestamp of this record by that authority ({cause}); ask for another"
         ) from None
     at: datetime = info.gen_time
     return at.astimezone(UTC)
-
-
-def _signing_key(response: Any) -> object:
-    """The key in the certificate that the one signer names, as the check of the signature has found it."""
-    (signer,) = response.signed_data.signer_infos
-    for certificate in map(load_der_x509_certificate, response.signed_data.certificates):
-        if (certificate.issuer, certificate.serial_number) == (signer.issuer, signer.serial_number):
-            return certificate.public_key()
-    raise VerificationError("holds no certificate of its signer")
 
 
 def _post(url: str, body: bytes, timeout: float) -> bytes:
@@ -159,7 +185,7 @@ def _post(url: str, body: bytes, timeout: float) -> bytes:
     except urllib.error.HTTPError as cause:
         with cause:
             raise TimestampError(f"the timestamp authority answered with HTTP status {cause.code}; try again") from None
-    except (OSError, http.client.HTTPException) as cause:
+    except (OSError, http.client.HTTPException, ValueError) as cause:  # ValueError: no name of a host
         raise TimestampError(
             f"the timestamp authority cannot be reached ({type(cause).__name__}); check the address and try again"
         ) from None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -17,8 +17,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from audit.record import envelope, merkle, oversight, standing
 from audit.record.approval import ReleaseAction
 from audit.record.archive import LogArchive
+from audit.record.clock import check_not_ahead
 from audit.record.errors import RecordError, VerificationError
-from audit.record.oversight import Logged
+from audit.record.oversight import Logged, VoidAct
 from audit.record.proof import LogProof, entry_of
 from audit.record.statement import ReleaseRecord
 from audit.record.trust import TrustFile
@@ -34,7 +35,8 @@ class Entry:
 
     ``name`` is its file, ``sha256`` that of the file, or what the log says it should be. ``problem`` says why it is not
     genuine; then ``record`` is ``None``. ``withheld`` says why a genuine one may not be relied on: revoked, refused, or
-    lacking approvals. ``unlogged`` is one that a crash left between signing and logging: no bundle was made of it.
+    lacking approvals. ``void`` are acts on it that count for nothing. ``unlogged`` is one that a crash left between
+    signing and logging: no bundle was made of it.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Entry:
     index: int | None = None
     record: ReleaseRecord | None = None
     actions: tuple[ReleaseAction, ...] = ()
+    void: tuple[VoidAct, ...] = ()
     signed_by: tuple[str, ...] = ()
     problem: str = ""
     withheld: str = ""
@@ -77,6 +80,7 @@ class Entry:
             "standing": self.standing(now),
             "problem": self.problem or None,
             "withheld": self.withheld or None,
+            "voidActions": [each.to_dict() for each in self.void],
         }
 
 
@@ -84,7 +88,7 @@ class Entry:
 class Trail:
     """Records in the order of the log, files that are not in it last.
 
-    ``problems`` are of the trail as a whole: the log, the ledger, actions that do not hold.
+    ``problems`` are of the trail as a whole: the log, the ledger, actions that do not hold or are void.
     """
 
     entries: tuple[Entry, ...]
@@ -105,6 +109,7 @@ def read_trail(
     trust: TrustFile,
     *,
     whole: bool = True,
+    now: datetime | None = None,
 ) -> Trail:
     """Check every envelope of a trail against the keys and the log.
 
@@ -116,10 +121,13 @@ def read_trail(
         A log that has been opened with ``key``; ``None`` where it cannot be: then no record is genuine.
     whole
         Whether the envelope of every entry of the log should be among them.
+    now
+        An aware time: what bears a later date is false. The present by default.
     """
-    ground = _Ground(log, key, trust)
+    ground = _Ground(log, key, trust, now or datetime.now(UTC))
     said, problems = _read_actions(actions, ground)
     entries = [_examined(name, content, ground, said) for name, content in records.items()]
+    problems += [f"{each.name}: {act}" for each in entries for act in each.void]
     known = {each.sha256 for each in entries}
     if log is not None and whole:
         problems += [
@@ -134,15 +142,19 @@ def read_trail(
             for index, entry in enumerate(log.entries)
             if entry.hex() not in held
         ]
-    last = len(ground.leaves)
+    last = 0 if log is None else len(log.entries)
     entries.sort(key=lambda each: (last if each.index is None else each.index, each.name))
     return Trail(tuple(entries), tuple(problems), log)
 
 
-def prove(log: LogArchive, index: int, leaves: list[bytes] | None = None) -> LogProof:
-    """The proof of one entry against the checkpoint of ``log``; ``leaves`` spares hashing them again."""
-    leaves = leaves if leaves is not None else [merkle.leaf_hash(entry) for entry in log.entries]
-    return LogProof(index, len(leaves), merkle.inclusion_proof(leaves, index), log.checkpoint)
+def tree_of(log: LogArchive) -> merkle.Tree:
+    """The log as a tree, hashed once for any number of proofs."""
+    return merkle.Tree([merkle.leaf_hash(entry) for entry in log.entries])
+
+
+def prove(log: LogArchive, index: int, tree: merkle.Tree) -> LogProof:
+    """The proof of one entry against the checkpoint of ``log``, whose ``tree_of`` it is."""
+    return LogProof(index, tree.size, tree.inclusion_proof(index), log.checkpoint)
 
 
 _Said = dict[str, list[tuple[int, bytes]]]  # SHA-256 of a record's envelope: place in the log and envelope
@@ -151,16 +163,16 @@ _Said = dict[str, list[tuple[int, bytes]]]  # SHA-256 of a record's envelope: pl
 class _Ground:
     """What envelopes are held against; places and hashes are worked out once."""
 
-    def __init__(self, log: LogArchive | None, key: Ed25519PublicKey, trust: TrustFile) -> None:
-        self.log, self.key, self.trust = log, key, trust
+    def __init__(self, log: LogArchive | None, key: Ed25519PublicKey, trust: TrustFile, now: datetime) -> None:
+        self.log, self.key, self.trust, self.now = log, key, trust, now
         entries = () if log is None else log.entries
         self.places = {entry: index for index, entry in enumerate(entries)}
-        self.leaves = [merkle.leaf_hash(entry) for entry in entries]
+        self.tree = None if log is None else tree_of(log)
 
     def logged(self, place: int, content: bytes) -> Logged:
-        if self.log is None:
+        if self.log is None or self.tree is None:
             raise VerificationError("the log cannot be used")
-        return Logged(content, prove(self.log, place, self.leaves))
+        return Logged(content, prove(self.log, place, self.tree))
 
 
 def _read_actions(actions: Mapping[str, bytes], ground: _Ground) -> tuple[_Said, list[str]]:
@@ -187,21 +199,22 @@ def _examined(name: str, content: bytes, ground: _Ground, said: _Said) -> Entry:
     try:
         payload, signed_by = envelope.verify_signers(content, trust.public_keys, payload_type=envelope.IN_TOTO)
         record = ReleaseRecord.from_payload(payload)
+        check_not_ahead("it", record.decided_at, ground.now)
         gates = standing.gate_keys(trust, record, signed_by)
         standing.log_keys(trust, record)
         standing.check_dates(trust, gates, ground.key, None)
         _check_place(record, ground.log, place)
         logged = [ground.logged(*each) for each in said.get(sha256, [])]
-        actions = oversight.actions_on(record, content, logged, trust)
+        heard = oversight.actions_on(record, content, logged, trust, ground.now)
     except RecordError as cause:
         return Entry(name, sha256, place, problem=str(cause))
     withheld = ""
     try:
-        oversight.evaluate(record, actions)
+        oversight.evaluate(record, heard.actions)
     except VerificationError as cause:
         withheld = str(cause)
     ids = tuple(each.id for each in gates)
-    return Entry(name, sha256, place, record, actions, ids, withheld=withheld, unlogged=place is None)
+    return Entry(name, sha256, place, record, heard.actions, heard.void, ids, withheld=withheld, unlogged=place is None)
 
 
 def _check_place(record: ReleaseRecord, log: LogArchive | None, place: int | None) -> None:

@@ -18,19 +18,20 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from audit.record import archive, canonical, envelope, fields, merkle, plaintar
+from audit.record import archive, canonical, envelope, fields, plaintar
 from audit.record.archive import LogArchive
+from audit.record.clock import check_not_ahead
 from audit.record.encoding import check_sha256
 from audit.record.errors import RecordError, VerificationError
 from audit.record.keys import EnvelopeSigner, Trusted, public_keys, public_pem
 from audit.record.note import Checkpoint, check_origin
 from audit.record.proof import LogProof, entry_of
-from audit.record.trail import Trail, prove, read_trail
+from audit.record.trail import Trail, prove, read_trail, tree_of
 from audit.record.trust import TrustedKey, TrustFile
 
 INDEX_FILE, LOG_FILE, VERIFY_FILE = "index.dsse.json", "log.json", "VERIFY.md"
@@ -138,7 +139,7 @@ def pack(
     RecordError
         The index would exceed 4 MiB: choose a shorter period. Or a file has a name that Sluice does not give.
     """
-    leaves = [merkle.leaf_hash(entry) for entry in log.entries]
+    tree = tree_of(log)
     places = {entry.hex(): index for index, entry in enumerate(log.entries)}
     files: dict[str, bytes] = {VERIFY_FILE: _VERIFY.encode(), LOG_FILE: log.to_bytes(), **trust}
     files |= {f"keys/{each.role}-{each.id[:16]}.pub.pem": public_pem(each.public_key) for each in keys}
@@ -147,7 +148,7 @@ def pack(
             files[f"{folder}/{name}"] = content
             place = places.get(hashlib.sha256(content).hexdigest())
             if place is not None:
-                files[f"proofs/{name}"] = prove(log, place, leaves).to_bytes()
+                files[f"proofs/{name}"] = prove(log, place, tree).to_bytes()
     for name in files:
         if not plaintar.is_name(name):
             raise RecordError(f"{name!a}: is no name that Sluice gives; find out how it came into the workspace")
@@ -158,8 +159,9 @@ def pack(
 
 
 def unpack(
-    content: bytes, trusted: Trusted | None = None, *, root: Trusted | None = None, own: TrustFile | None = None
-) -> Opened:
+    content: bytes, trusted: Trusted | None = None, *, root: Trusted | None = None, own: TrustFile | None = None,
+    now: datetime | None = None,
+) -> Opened:  # fmt: skip
     """What an archive says, if every byte of it is vouched for.
 
     Parameters
@@ -171,6 +173,8 @@ def unpack(
         In its place, the custodian's root key: then the trust file in the archive decides, for the index too.
     own
         With ``root``: a trust file that the reader holds already and that decides in place of the archive's.
+    now
+        An aware time: what bears a later date is false. The present by default.
 
     Raises
     ------
@@ -180,6 +184,7 @@ def unpack(
         not hold is no such error: it is an entry of the trail with its problem. So is, unless a filter was set, an
         entry of the log whose envelope is not there.
     """
+    now = now or datetime.now(UTC)
     files = plaintar.unpack(content, maximum=MAX_BYTES)
     head = files.pop(INDEX_FILE, None)
     if head is None:
@@ -189,6 +194,7 @@ def unpack(
     payload, signers = envelope.verify_signers(head, keys, payload_type=PAYLOAD_TYPE)
     _check_spelling(head, signers)
     index = Index.from_payload(payload)
+    check_not_ahead(INDEX_FILE, index.exported_at, now)
     trust = vouched or TrustFile(1, index.exported_at, index.keys)
     signed_by = _check_signer(trust, signers, index)
     _check_files(files, index)
@@ -198,7 +204,7 @@ def unpack(
         folder, _, file = name.partition("/")
         parts.get(folder, {})[file] = each
     _check_proofs(parts, log, key)
-    trail = read_trail(parts["records"], parts["actions"], log, key, trust, whole=not index.chosen)
+    trail = read_trail(parts["records"], parts["actions"], log, key, trust, whole=not index.chosen, now=now)
     held = {entry_of(each) for each in (*parts["records"].values(), *parts["actions"].values())}
     not_shown = sum(entry not in held for entry in log.entries)
     return Opened(index, trail, checkpoint, signed_by, vouched, not_shown)

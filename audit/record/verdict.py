@@ -24,7 +24,8 @@ class Verified:
     should not be relied on any longer. ``witnessed`` is what those witnesses say that were asked for. ``trust`` is the
     trust file it was held against, if it was. ``timestamp`` is when a timestamp authority saw the record;
     ``unread_timestamp`` says that there is a timestamp and no authority was named to check it. ``overseen`` is what
-    people have said about the release since; one that they do not stand behind is not verified.
+    people have said about the release since; one that they do not stand behind is not verified, and what of it is void
+    is told, but counts for nothing.
     """
 
     record: ReleaseRecord
@@ -100,6 +101,7 @@ def _oversight(verified: Verified) -> list[str]:
             f"{each.action:10}by {each.by} ({each.role}), {each.at:%Y-%m-%d %H:%M:%S} UTC: {each.reason}"
             + ("" if held else " (does not count)")
         )
+    lines += [f"VOID      {each}" for each in overseen.void]
     if terms.count and verified.record.allowed:
         lines.append(f"approvals {len(overseen.approved)} of {terms.count} that the policy demands")
     if overseen.overridden:
@@ -135,6 +137,7 @@ def to_dict(verified: Verified) -> dict[str, Any]:
         "supersededBy": verified.overseen.superseded_by,
         "approvedBy": [each.by for each in verified.overseen.approved],
         "actions": [each.to_dict()["predicate"] for each in verified.overseen.actions],
+        "voidActions": [each.to_dict() for each in verified.overseen.void],
         "statement": verified.record.to_dict(),
     }
 

@@ -12,13 +12,14 @@ import hmac
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from audit.record import envelope, files, oversight, proof, standing, timestamp, trust
+from audit.record.clock import CLOCK_TOLERANCE, check_not_ahead
 from audit.record.cosignature import demand
 from audit.record.errors import KeyFileError, RecordError, VerificationError
 from audit.record.keys import Trusted, load_public_key, load_verifying_key
@@ -32,7 +33,6 @@ from audit.record.verdict import Verified, refusal, summary, to_dict
 __all__ = ["Verified", "load_trusted", "main", "refusal", "summary", "to_dict", "verify_bundle", "verify_record"]
 
 MAX_FILE = 64 * 1024**3  # bytes of one released file
-CLOCK_TOLERANCE = timedelta(minutes=5)  # what two clocks that are kept right may differ by, with room; house
 _DO_NOT_USE = "do not use the bundle; ask the custodian for a fresh copy"
 
 
@@ -47,10 +47,11 @@ def verify_bundle(
 ) -> Verified:
     """What the bundle in ``folder`` says, if every byte of it is vouched for by a trusted key.
 
-    Checked, in this order: signature, statement, log proof, that the folder holds exactly the signed files (regular
-    files, no links, no folders), and the SHA-256 of each. Two files more may lie there: ``record.tsr``, a timestamp,
-    which vouches for nothing but a date and is checked where ``authorities`` are given; and ``actions.json``, what
-    people have said about the record since, which only a trust file can judge.
+    Checked, in this order: signature, statement, that it was not decided in the future, log proof, timestamp, what
+    people have said, that the folder holds exactly the signed files (regular files, no links, no folders), and the
+    SHA-256 of each. Two files more may lie there: ``record.tsr``, a timestamp, which vouches for a date alone, and
+    for that where ``authorities`` are given; and ``actions.json``, what people have said about the record since, which
+    only a trust file can judge.
 
     Parameters
     ----------
@@ -59,7 +60,8 @@ def verify_bundle(
         the custodian's trust file: then ``threshold`` gate keys in it must have, each while it was valid, and the key
         of the log must be one that the trust file lists as such.
     now
-        An aware time at which to ask whether the record has expired; the present by default.
+        An aware time at which to ask whether the record has expired, or bears a date that has not come yet; the present
+        by default.
     witnesses
         Keys of second parties; each must have cosigned a state of the log that has the record in it.
 
@@ -107,6 +109,7 @@ def verify_record(
 ) -> Verified:
     """As ``verify_bundle``, for the bytes of the record and its log proof alone; released files are not looked at."""
     held = trusted if isinstance(trusted, TrustFile) else None
+    now = now or datetime.now(UTC)
     with _step("envelope"):
         if isinstance(trusted, TrustFile):  # roles are for later: whose signature it is, is told apart from none
             payload, signed_by = envelope.verify_signers(record, trusted.public_keys, payload_type=envelope.IN_TOTO)
@@ -116,9 +119,11 @@ def verify_record(
             )
     with _step("statement"):
         statement = ReleaseRecord.from_payload(payload)
+    check_not_ahead("the record", statement.decided_at, now)
     log = statement.log
     log_keys = [Ed25519PublicKey.from_public_bytes(log.public_key)]
     if held is not None:
+        check_not_ahead("the trust file", held.issued_at, now)
         with _step("trust"):
             gates = standing.gate_keys(held, statement, signed_by, threshold=threshold)
             signed_by = tuple(each.id for each in gates)
@@ -131,22 +136,24 @@ def verify_record(
         witnessed = demand(sightings, witnesses, size=log.index + 1)
         for seen in witnessed:
             _check_seen(statement, "witness", seen.at)
+            check_not_ahead(f"the cosignature by {seen.witness.name}", seen.at, now)
     with _step("timestamp"):
         if token is not None:
-            timestamp.check_form(token)
+            timestamp.check(token, record)
         stamped = timestamp.verify(token, record, authorities) if token is not None and authorities else None
         if stamped is not None:
             _check_seen(statement, "timestamp authority", stamped)
+            check_not_ahead("the timestamp", stamped, now)
     if held is not None:
         with _step("trust"):
             outside = [each.at for each in witnessed] + [stamped] * (stamped is not None)
             standing.check_dates(held, gates, key, min(filter(None, outside), default=None))
     with _step("oversight"):
-        overseen = oversight.check(statement, record, actions, held)
+        overseen = oversight.check(statement, record, actions, held, now)
     return Verified(
         record=statement,
         signed_by=signed_by,
-        expired=statement.expired(now or datetime.now(UTC)),
+        expired=statement.expired(now),
         witnessed=witnessed,
         trust=held,
         timestamp=stamped,
@@ -203,6 +210,8 @@ def _step(why: str, before: str = "", after: str = "") -> Iterator[None]:
     try:
         yield
     except VerificationError as cause:
+        if cause.why:
+            raise
         raise VerificationError(f"{before}{cause}{after}", why=why) from None
 
 

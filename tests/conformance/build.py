@@ -18,7 +18,7 @@ from audit.record.keys import key_id, public_pem
 from audit.record.note import COSIGNATURE, key_hash
 from audit.record.proof import LogProof, entry_of
 from audit.record.statement import PROOF_FILE, RECORD_FILE
-from tests.conformance import people, records, surroundings
+from tests.conformance import people, records, stamps, surroundings
 from tests.conformance.parts import APPROVER, GATE, LOG, OFFICER, OTHER, REGULATOR, ROOT, WITNESS, Case, bundle
 
 FOLDER = Path(__file__).parent
@@ -40,6 +40,7 @@ def build(folder: Path) -> None:
         (folder / name).mkdir(parents=True)
     for name, key in PUBLIC.items():
         (folder / "keys" / f"{name}.pub.pem").write_bytes(public_pem(key.public_key()))
+    (folder / "keys" / "authority.pem").write_bytes(stamps.root_pem())
     cases = all_cases()
     for case in cases:
         place = folder / "cases" / case.name
@@ -60,6 +61,8 @@ def all_cases() -> list[Case]:
         *records.statements(),
         *surroundings.logs(),
         *surroundings.witnesses(),
+        *surroundings.clocks(),
+        *stamps.timestamps(),
         *surroundings.folders(),
         *surroundings.trust_files(),
         *people.oversight(),
@@ -104,6 +107,8 @@ def _entry(case: Case) -> dict[str, Any]:
         entry |= {"trust": f"trust/{case.name}.dsse.json", "root": f"keys/{case.root}.pub.pem"}
     if case.witnesses:
         entry["witnesses"] = [f"keys/{name}.pub.pem" for name in case.witnesses]
+    if case.authority is not None:
+        entry["timestampAuthority"] = f"keys/{case.authority}.pem"
     if case.prepare:
         entry["prepare"] = list(case.prepare)
     if case.why is None:

@@ -43,9 +43,9 @@ ORIGIN = "hospital.example/releases"
 REGULATOR, PRESS = "regulator.example/w1", "press.example/w1"
 BEFORE, AFTER = (b"an earlier record", b"another earlier record"), (b"a later record",)
 DATA: Files = {"data.csv": b"age,sex\n61,f\n58,m\n", "index.html": b"<p>two rows</p>\n"}
-REGISTERED, DECIDED = datetime(2031, 5, 1, 12, 0, tzinfo=UTC), datetime(2031, 5, 1, 12, 30, tzinfo=UTC)
+REGISTERED, DECIDED = datetime(2021, 5, 1, 12, 0, tzinfo=UTC), datetime(2021, 5, 1, 12, 30, tzinfo=UTC)
 EXPIRES, PAST = datetime(9999, 12, 31, tzinfo=UTC), datetime(2001, 5, 1, tzinfo=UTC)
-SEEN = datetime(2031, 6, 1, tzinfo=UTC)
+SEEN, AHEAD = datetime(2021, 6, 1, tzinfo=UTC), datetime(9998, 1, 1, tzinfo=UTC)
 DENIED: dict[str, Any] = {
     "decision": "denied",
     "reason": "a limit of the policy was not met",
@@ -63,7 +63,7 @@ def record(files: Mapping[str, bytes], index: int = len(BEFORE), log: Key = LOG,
         "findings": (CoarseFinding("k_anonymity", True),),
         "policy": PolicyUsed("research-extract", "1" * 64),
         "dictionary": DictionaryUsed("heart-disease", "2" * 64),
-        "source": SourceCommitment("hmac-sha256:" + "3" * 64, "source-2031"),
+        "source": SourceCommitment("hmac-sha256:" + "3" * 64, "source-2021"),
         "released_rows": 2,
         "software": Software("sluice-gate", "0.1.0", "4" * 64),
         "attempt": Attempt(1, 3),
@@ -88,6 +88,7 @@ def prove(
     after: Sequence[bytes] = AFTER,
     log: Key = LOG,
     witnesses: Mapping[str, tuple[Key, int]] | None = None,
+    seen_at: datetime = SEEN,
 ) -> LogProof:
     """The proof of an envelope in a log of these entries; ``witnesses`` have seen so many entries each."""
     leaves = [merkle.leaf_hash(entry_of(each)) for each in (*before, entry, *after)]
@@ -96,7 +97,7 @@ def prove(
         return Checkpoint(ORIGIN, size, merkle.root(leaves[:size])).sign(log)
 
     seen = [
-        Witnessed(cosign(head(size), name, witness, SEEN), merkle.consistency_proof(leaves, size))
+        Witnessed(cosign(head(size), name, witness, seen_at), merkle.consistency_proof(leaves, size))
         for name, (witness, size) in (witnesses or {}).items()
     ]
     seen.sort(key=lambda each: each.cosigned.witness.vkey)
@@ -134,9 +135,9 @@ def statement(*path_and_value: Any, files: Mapping[str, bytes] = DATA, **changes
     return bundle(files, payload=canonical.encode(document))
 
 
-def trust(*keys: TrustedKey, root: Key = ROOT) -> bytes:
+def trust(*keys: TrustedKey, root: Key = ROOT, issued: datetime = PAST) -> bytes:
     """A trust file of these keys."""
-    return TrustFile(1, PAST, keys).sign(root)
+    return TrustFile(1, issued, keys).sign(root)
 
 
 def listed(
@@ -164,4 +165,5 @@ class Case:
     trust: bytes | None = None
     root: str = "root"
     witnesses: tuple[str, ...] = ()
+    authority: str | None = None
     prepare: tuple[Mapping[str, str], ...] = field(default=())

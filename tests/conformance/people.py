@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from audit.record import canonical
@@ -13,8 +13,9 @@ from audit.record.oversight import Logged, to_bytes
 from audit.record.parts import NO_OVERSIGHT, Oversight
 from audit.record.proof import entry_of
 from audit.record.statement import ACTIONS_FILE, PROOF_FILE, RECORD_FILE
-from audit.record.trust import TrustedKey
+from audit.record.trust import Revocation, TrustedKey
 from tests.conformance.parts import (
+    AHEAD,
     APPROVER,
     BEFORE,
     DATA,
@@ -28,6 +29,7 @@ from tests.conformance.parts import (
     Case,
     Files,
     Key,
+    key,
     listed,
     prove,
     record,
@@ -97,6 +99,32 @@ def oversight() -> Iterator[Case]:
     yield Case("oversight-untrusted", "Approvals, and no trust file to say whose word counts.", good, "oversight")
     forged = released([("approve", ADA)], signer=OTHER)
     yield Case("oversight-forged", "An approval in another's name.", forged, "oversight", keys=(), trust=held)
+    by_nobody = released([*approved, ("approve", JOSE)], terms=NO_OVERSIGHT, signer=key(9))
+    yield Case(
+        "oversight-unlisted", "Acts by a key that nobody has listed.", by_nobody, "oversight", keys=(), trust=held
+    )
+    yield case("oversight-dated-ahead", "The second approval bears the year 9998.", approved, dates={1: AHEAD})
+    refused = released([*approved, ("refuse", ROSA)])
+    gone = Revocation(DECIDED + timedelta(days=1), "stolen", True, len(BEFORE) + 3)
+    stolen = [replace(each, revocation=gone) if each.holder == ROSA else each for each in people]
+    yield Case(
+        "oversight-void",
+        "Two people approve, and a stolen key refuses: what it signed counts for nothing, and a verifier says so.",
+        refused,
+        keys=(),
+        trust=trust(listed("gate", GATE), listed("log", LOG), *stolen),
+    )
+    void = [
+        replace(each, revocation=replace(gone, from_log_index=0)) if each.holder == OLGA else each for each in people
+    ]
+    yield Case(
+        "oversight-void-approval",
+        "Two approvals are demanded, and the key of one was stolen before it signed.",
+        good,
+        "oversight",
+        keys=(),
+        trust=trust(listed("gate", GATE), listed("log", LOG), *void),
+    )
 
 
 def released(
@@ -105,9 +133,13 @@ def released(
     terms: Oversight = TERMS,
     signer: Key | None = None,
     payload: bytes | None = None,
+    dates: Mapping[int, datetime] | None = None,
     **changes: Any,
 ) -> Files:
-    """A bundle and what people said about it, a minute apart, all in one log; ``payload`` in place of a record's."""
+    """A bundle and what people said about it, a minute apart, all in one log; ``payload`` in place of a record's.
+
+    ``dates`` are those of some of the acts, counted from 0, in place of the minute.
+    """
     wrapped = signed(payload or record(DATA, oversight=terms, **changes).to_payload())
     envelopes = []
     for number, (action, name) in enumerate(said, start=1):
@@ -118,7 +150,7 @@ def released(
             name,
             role,
             "as discussed",
-            DECIDED + timedelta(minutes=number),
+            (dates or {}).get(number - 1, DECIDED + timedelta(minutes=number)),
             superseded_by="b" * 64 if action == "supersede" else None,
         )
         envelopes.append(statement.sign(signer or key))

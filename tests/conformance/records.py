@@ -55,7 +55,7 @@ def valid() -> Iterator[Case]:
         bundle(signers=(GATE, OTHER)),
     )
     yield Case("valid-two-keys", "The verifier trusts two keys, one has signed.", bundle(), keys=("other", "gate"))
-    names = {"Übersicht 2031.html": b"<p>\n", "empty.txt": b""}
+    names = {"Übersicht 2021.html": b"<p>\n", "empty.txt": b""}
     yield Case("valid-names", "A name with a space and a letter beyond ASCII, and an empty file.", bundle(names))
     seen = bundle(witnesses={REGULATOR: (WITNESS, 3), PRESS: (OTHER, 1)})
     yield Case("valid-cosigned", "Cosigned by two witnesses; nobody asks for them.", seen)
@@ -177,10 +177,10 @@ def statements() -> Iterator[Case]:
         "a digest by another algorithm beside SHA-256.",
         statement("subject", 0, "digest", "md5", "a" * 32),
     )
-    yield refuse("local-time", "a time with an offset.", statement(p, "decidedAt", "2031-05-01T12:30:00+00:00"))
-    yield refuse("no-such-day", "a day that does not exist.", statement(p, "decidedAt", "2031-02-30T12:30:00Z"))
+    yield refuse("local-time", "a time with an offset.", statement(p, "decidedAt", "2021-05-01T12:30:00+00:00"))
+    yield refuse("no-such-day", "a day that does not exist.", statement(p, "decidedAt", "2021-02-30T12:30:00Z"))
     yield refuse(
-        "decided-early", "decided before it was registered.", statement(p, "decidedAt", "2031-05-01T11:59:59Z")
+        "decided-early", "decided before it was registered.", statement(p, "decidedAt", "2021-05-01T11:59:59Z")
     )
-    yield refuse("born-expired", "expired when it was decided.", statement(p, "expiresAt", "2031-05-01T12:30:00Z"))
+    yield refuse("born-expired", "expired when it was decided.", statement(p, "expiresAt", "2021-05-01T12:30:00Z"))
     yield refuse("too-many-attempts", "attempt 4 of 3.", statement(p, "attempt", "number", 4))

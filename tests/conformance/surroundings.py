@@ -13,6 +13,7 @@ from audit.record.statement import PROOF_FILE, RECORD_FILE
 from audit.record.trust import Revocation
 from tests.conformance.parts import (
     AFTER,
+    AHEAD,
     APPROVER,
     BEFORE,
     DATA,
@@ -107,6 +108,38 @@ def witnesses() -> Iterator[Case]:
     )
     other = bundle(witnesses={REGULATOR: (OTHER, 4)})
     yield Case("witness-other-key", "Another key under the witness's name.", other, "witness", witnesses=asked)
+
+
+def clocks() -> Iterator[Case]:
+    yield Case(
+        "clock-decided-ahead",
+        "Properly signed and logged, and decided in the year 9998.",
+        bundle(registered_at=AHEAD, decided_at=AHEAD),
+        "clock",
+    )
+    yield Case(
+        "clock-decided-ahead-registered",
+        "Registered in the past and decided in the year 9998, so that it would expire only after that.",
+        bundle(decided_at=AHEAD),
+        "clock",
+    )
+    good = bundle()
+    seen = prove(good[RECORD_FILE], witnesses={REGULATOR: (WITNESS, 3)}, seen_at=AHEAD)
+    yield Case(
+        "clock-cosigned-ahead",
+        "The witness that is asked for says that it saw the log in the year 9998.",
+        {**good, PROOF_FILE: seen.to_bytes()},
+        "clock",
+        witnesses=("witness",),
+    )
+    yield Case(
+        "clock-trust-ahead",
+        "The trust file was issued in the year 9998.",
+        good,
+        "clock",
+        keys=(),
+        trust=trust(listed("gate", GATE), listed("log", LOG), issued=AHEAD),
+    )
 
 
 def folders() -> Iterator[Case]:

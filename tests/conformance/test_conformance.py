@@ -31,6 +31,8 @@ def options(case: dict[str, Any]) -> list[str]:
     found += [argument for key in case.get("witnesses", ()) for argument in ("--witness", str(FOLDER / key))]
     if "trust" in case:
         found += ["--trust", str(FOLDER / case["trust"]), "--root", str(FOLDER / case["root"])]
+    if "timestampAuthority" in case:
+        found += ["--timestamp-authority", str(FOLDER / case["timestampAuthority"])]
     return [*found, "--json"]
 
 
@@ -60,6 +62,7 @@ def check(case: dict[str, Any], status: int, output: str) -> None:
     if report["verified"]:
         assert report["expired"] is case["expired"]
         assert report["statement"]["predicate"]["decision"] == case["decision"]
+        assert (report["timestampedAt"] is not None) is ("timestampAuthority" in case)
     else:
         assert report["why"] == case["why"], report["problem"]
 
@@ -103,7 +106,7 @@ def test_every_case_says_what_it_is_about_and_every_step_is_refused_somewhere() 
     assert len(set(NAMES)) == len(NAMES) > 100
     assert all(case["about"].endswith(".") for case in CASES)
     refused = {case["why"] for case in CASES if case["answer"] == "refused"}
-    assert refused == {"envelope", "statement", "log", "witness", "files", "trust", "oversight"}
+    assert refused == {"envelope", "statement", "clock", "log", "witness", "timestamp", "files", "trust", "oversight"}
     assert {path.name for path in (FOLDER / "cases").iterdir()} == set(NAMES)
 
 

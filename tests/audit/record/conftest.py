@@ -77,7 +77,7 @@ def make_record(log_key: Ed25519PrivateKey) -> Callable[..., ReleaseRecord]:
             "findings": (CoarseFinding("k_anonymity", True), CoarseFinding("nnaa_privacy_loss", True)),
             "policy": PolicyUsed("research-extract", "1" * 64),
             "dictionary": DictionaryUsed("heart-disease", "2" * 64),
-            "source": SourceCommitment("hmac-sha256:" + "3" * 64, "source-2031"),
+            "source": SourceCommitment("hmac-sha256:" + "3" * 64, "source-2021"),
             "released_rows": 2,
             "software": Software("sluice-gate", "0.1.0", "4" * 64, "5" * 64),
             "synthesizer": {"components": ["gmm", "noise"], "weights": {"gmm": 0.75, "noise": 0.25}},
@@ -86,9 +86,9 @@ def make_record(log_key: Ed25519PrivateKey) -> Callable[..., ReleaseRecord]:
             "ledger_head": "6" * 64,
             "log": LogPosition(2, ORIGIN, log_public),
             "evidence_sha256": "7" * 64,
-            "registered_at": datetime(2031, 5, 1, 12, 0, 0, tzinfo=UTC),
-            "decided_at": datetime(2031, 5, 1, 12, 30, 0, tzinfo=UTC),
-            "expires_at": datetime(2032, 5, 1, tzinfo=UTC),
+            "registered_at": datetime(2021, 5, 1, 12, 0, 0, tzinfo=UTC),
+            "decided_at": datetime(2021, 5, 1, 12, 30, 0, tzinfo=UTC),
+            "expires_at": datetime(2099, 5, 1, tzinfo=UTC),
             "not_covered": ("What the recipient combines the rows with.",),
         }
         return ReleaseRecord(**(values | changes))

@@ -19,7 +19,7 @@ from audit.record.note import Checkpoint
 ORIGIN = "hospital.example/releases"
 NEXT = Key.from_private_bytes(bytes(range(4, 36)))
 WITNESS = Key.from_private_bytes(bytes(range(6, 38)))
-AT = datetime(2031, 5, 1, tzinfo=UTC)
+AT = datetime(2021, 5, 1, tzinfo=UTC)
 
 
 def log_of(folder: Path, key: Key) -> ReleaseLog:

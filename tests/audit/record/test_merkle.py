@@ -169,11 +169,29 @@ def test_roots_and_proofs_of_all_trees_up_to_33_leaves_agree_with_the_definition
         for index in range(size):
             proof = merkle.inclusion_proof(leaves[:size], index)
             assert list(proof) == naive_path(index, data[:size])
+            assert merkle.Tree(leaves[:size]).inclusion_proof(index) == proof
             merkle.verify_inclusion(leaves[index], index, size, proof, root)
         for old in range(1, size + 1):
             steps = merkle.consistency_proof(leaves[:size], old)
             assert list(steps) == naive_subproof(old, data[:size], True)
             merkle.verify_consistency(old, size, steps, merkle.root(leaves[:old]), root)
+
+
+def test_a_tree_hashes_each_node_once_however_many_proofs_it_gives(monkeypatch: pytest.MonkeyPatch) -> None:
+    hashed: list[int] = []
+    genuine = merkle.node_hash
+
+    def counted(left: bytes, right: bytes) -> bytes:
+        hashed.append(1)
+        return genuine(left, right)
+
+    monkeypatch.setattr(merkle, "node_hash", counted)
+    tree = merkle.Tree([merkle.leaf_hash(bytes([number])) for number in range(100)])
+    assert max(len(tree.inclusion_proof(index)) for index in range(100)) == 7
+    assert len(hashed) == 99
+    for index in (-1, 100):
+        with pytest.raises(LogError, match="no entry"):
+            tree.inclusion_proof(index)
 
 
 trees = st.lists(st.binary(max_size=4), min_size=1, max_size=80)

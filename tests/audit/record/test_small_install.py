@@ -79,7 +79,7 @@ def test_the_verifier_runs_on_a_small_install(
     write_public_key(tmp_path / "gate.pub", gate_key.public_key())
     # -I -S: no site-packages, no environment variables, no current folder
     command = [sys.executable, "-I", "-S", "-W", "error", "-c", SCRIPT, str(small_install), ",".join(sorted(ALLOWED))]
-    start, end = datetime(2031, 1, 1, tzinfo=UTC), datetime(2032, 1, 1, tzinfo=UTC)
+    start, end = datetime(2021, 1, 1, tzinfo=UTC), datetime(2032, 1, 1, tzinfo=UTC)
     gate = TrustedKey("gate", "the gate", gate_key.public_key(), start, end)
     log = TrustedKey("log", "the log", log_key.public_key(), start, end)
     (tmp_path / "trust").write_bytes(TrustFile(1, start, (gate, log)).sign(other_key))

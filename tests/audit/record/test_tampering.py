@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from audit.record.errors import VerificationError
 from audit.record.keys import public_keys
+from audit.record.oversight import check as check_actions
 from audit.record.proof import LogProof
+from audit.record.timestamp import check as check_token
+from audit.record.timestamp import obtain
+from audit.record.trust import TrustedKey, TrustFile
 from audit.record.verify import verify_bundle, verify_record
+from tests.authority import Authority, serving
+from tests.conformance.parts import APPROVER, DECIDED, EXPIRES, GATE, LOG, PAST, listed
+from tests.conformance.people import ADA, TERMS, released
 
 Bundle = Callable[..., Path]
 Key = Ed25519PrivateKey
@@ -27,8 +36,77 @@ SMALL: dict[str, Any] = {
 }
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, TrustFile, Authority]:
+    """A bundle with every kind of file there is: released ones, record, log proof, timestamp, and an approval."""
+    folder = tmp_path_factory.mktemp("whole")
+    authority = Authority(folder / "authority", "Example")
+    bundle = folder / "bundle"
+    bundle.mkdir()
+    files = released([("approve", ADA)], terms=replace(TERMS, count=1), findings=None, reason=None)
+    with serving(authority.reply) as url:
+        files["record.tsr"] = obtain(files["record.dsse.json"], url, authority.authorities)
+    for name, content in files.items():
+        (bundle / name).write_bytes(content)
+    approver = TrustedKey("approver", ADA, APPROVER.public_key(), PAST, EXPIRES)
+    return bundle, TrustFile(1, PAST, (listed("gate", GATE), listed("log", LOG), approver)), authority
+
+
+@pytest.mark.slow
+@pytest.mark.needs("openssl")
+@pytest.mark.parametrize("named", [False, True], ids=["no authority named", "authority named"])
+def test_every_single_byte_change_of_every_file_of_a_whole_bundle_is_refused(
+    whole: tuple[Path, TrustFile, Authority], named: bool
+) -> None:
+    """All files, all positions, as they lie in the folder; with an authority, the two files that it is asked about."""
+    folder, trust, authority = whole
+    authorities = authority.authorities if named else None
+    assert {path.name for path in folder.iterdir()} == {
+        "data.csv", "index.html", "record.dsse.json", "log-proof.json", "record.tsr", "actions.json",
+    }  # fmt: skip
+    changes = 0
+    looked_at = sorted(folder.iterdir()) if not named else [folder / "record.dsse.json", folder / "record.tsr"]
+    for path in looked_at:
+        content = path.read_bytes()
+
+        def written(changed: bytes, path: Path = path) -> None:
+            path.write_bytes(changed)
+            verify_bundle(folder, trust, authorities=authorities)
+
+        # lowest bit: another digit or letter
+        changes += _all_refused(written, (_with(content, at, byte ^ 1) for at, byte in enumerate(content)))
+        path.write_bytes(content)
+    assert changes == sum(path.stat().st_size for path in looked_at) > (3000 if named else 5000)
+    verified = verify_bundle(folder, trust, authorities=authorities)
+    assert (verified.timestamp is not None) is named
+    assert len(verified.overseen.approved) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.needs("openssl")
+@pytest.mark.parametrize("name", ["record.tsr", "actions.json"])
+def test_every_byte_of_timestamp_and_actions_matters_in_every_bit_and_in_many_values(
+    whole: tuple[Path, TrustFile, Authority], name: str
+) -> None:
+    folder, trust, _ = whole
+    wrapped, content = (folder / "record.dsse.json").read_bytes(), (folder / name).read_bytes()
+    record = verify_bundle(folder, trust).record
+
+    def changed(new: bytes) -> None:
+        if name == "record.tsr":
+            check_token(new, wrapped)
+        else:
+            check_actions(record, wrapped, new, trust, DECIDED + timedelta(days=1))
+
+    changed(content)
+    assert _all_refused(changed, _flipped(content)) == 8 * len(content)
+    _all_refused(changed, _other_values(content, 32))
+    _all_refused(changed, _longer_or_shorter(content))
+
+
+@pytest.mark.slow
 def test_every_single_byte_change_of_every_file_is_refused(make_bundle: Bundle, gate_key: Key) -> None:
-    """All files, all positions, as they lie in the folder."""
+    """As above, with a public key alone, and nothing but what every bundle has."""
     folder = make_bundle(**SMALL)
     key = gate_key.public_key()
     changes = 0
@@ -39,13 +117,13 @@ def test_every_single_byte_change_of_every_file_is_refused(make_bundle: Bundle, 
             path.write_bytes(changed)
             verify_bundle(folder, key)
 
-        # lowest bit: another digit or letter
         changes += _all_refused(written, (_with(content, at, byte ^ 1) for at, byte in enumerate(content)))
         path.write_bytes(content)
     assert changes == sum(path.stat().st_size for path in folder.iterdir()) > 2500
     verify_bundle(folder, key)
 
 
+@pytest.mark.slow
 def test_every_other_value_of_every_byte_of_a_released_file_is_refused(make_bundle: Bundle, gate_key: Key) -> None:
     folder = make_bundle(**SMALL)
     for name in SMALL["files"]:

@@ -145,12 +145,31 @@ def test_what_a_crash_left_unlogged_is_no_fault_and_in_force_for_nobody() -> Non
     assert (standings(trail), trail.sound) == (["unlogged"], True)
 
 
-def test_an_act_by_a_key_without_the_role_breaks_the_record_it_is_about() -> None:
-    records, _, _ = past()
-    forged = act("approve", records["0.dsse.json"], "Ada", OFFICER, "approver")
-    trail = read(records, {"3": forged}, logged([*records.values(), forged]))
-    assert trail.entries[0].standing(NOW) == "broken"
-    assert "not signed by the approver key" in trail.entries[0].problem
+def test_a_void_act_is_a_problem_and_leaves_the_record_as_others_have_left_it() -> None:
+    records, actions, _ = past()
+    first = records["0.dsse.json"]
+    forged = act("refuse", first, "Ada", OFFICER, "approver", 2)
+    stolen = act("revoke", first, "Olga", OFFICER, "officer", 3)
+    log = logged([*records.values(), *actions.values(), forged, stolen])
+    theft = Revocation(DECIDED + timedelta(days=1), "laptop stolen", True, 5)
+    keys = [replace(each, revocation=theft) if each.holder == "Olga" else each for each in KEYS]
+    trail = read(records, actions | {"4": forged, "5": stolen}, log, trust=TrustFile(1, PAST, tuple(keys)))
+    assert standings(trail) == ["in force", "denied", "withheld"]
+    [refusal, revocation] = trail.problems
+    assert "0.dsse.json: refuse by Ada (approver) in log entry 4 is void: is not signed by the approver key" in refusal
+    assert "revoke by Olga (officer) in log entry 5 is void: the officer key" in revocation
+    assert "revoked from log entry 5 on (laptop stolen)" in revocation
+    assert not trail.sound
+    entry = trail.entries[0]
+    assert [each.action for each in entry.actions] == ["approve"]
+    assert [each["logIndex"] for each in entry.to_dict(NOW)["voidActions"]] == [4, 5]
+
+
+def test_a_record_from_the_future_is_broken() -> None:
+    records, actions, log = past()
+    trail = read(records, actions, log, now=DECIDED - timedelta(hours=1))
+    assert standings(trail) == ["broken"] * 3
+    assert "it bears the date 2021-05-01 12:30:00 UTC" in trail.entries[0].problem
 
 
 def test_an_act_that_cannot_be_read_or_is_about_nothing_here_is_a_problem() -> None:
@@ -234,6 +253,14 @@ def test_the_readers_own_newer_trust_file_decides_and_the_one_used_is_named(tmp_
         unpack(packed(trust=trust), root=ROOT.public_key(), own=TrustFile(1, PAST, KEYS[:3]))
     opened = unpack(packed(), root=ROOT.public_key(), own=newer)  # by the log's key, and it carries no trust file
     assert opened.trust == newer
+
+
+def test_an_archive_from_the_future_is_refused() -> None:
+    now = NOW - timedelta(minutes=4)
+    assert unpack(packed(), LOG.public_key(), now=now).index.exported_at == NOW
+    with pytest.raises(VerificationError, match=r"index\.dsse\.json bears the date 2021-05-02") as caught:
+        unpack(packed(), LOG.public_key(), now=now - timedelta(minutes=2))
+    assert caught.value.why == "clock"
 
 
 @pytest.mark.parametrize("signer", [GATE, APPROVER, OTHER], ids=["gate", "approver", "stranger"])

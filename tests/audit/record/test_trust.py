@@ -30,7 +30,7 @@ from audit.record.verify import main, verify_bundle, verify_record
 Bundle = Callable[..., Path]
 Make = Callable[..., ReleaseRecord]
 
-DECIDED = datetime(2031, 5, 1, 12, 30, 0, tzinfo=UTC)  # when, and entry 2 is where, the bundles of conftest say
+DECIDED = datetime(2021, 5, 1, 12, 30, 0, tzinfo=UTC)  # when, and entry 2 is where, the bundles of conftest say
 BEFORE, AFTER = DECIDED - timedelta(days=30), DECIDED + timedelta(days=30)
 SECOND = timedelta(seconds=1)
 ROOT = Key.from_private_bytes(bytes(range(3, 35)))
@@ -123,14 +123,14 @@ def test_one_key_is_listed_once(gate_key: Key) -> None:
         (("version",), 0, "at least 1"),
         (("version",), True, "at least 1"),
         (("_type",), "https://sluice.dev/release-record/v1", "another document"),
-        (("issuedAt",), "2031-05-01", "a time such as"),
+        (("issuedAt",), "2021-05-01", "a time such as"),
         (("keys",), [], "expected 1 to"),
         (("keys", 0, "role"), "root", "role must be one of"),
         (("keys", 0, "keyId"), "0" * 64, "keyId is not that of publicKey"),
         (("keys", 0, "publicKey"), "AAAA", "DER SubjectPublicKeyInfo"),
         (("keys", 0, "holder"), "a\u202eb", "control characters"),
-        (("keys", 0, "validUntil"), "2031-04-01T12:30:00Z", "never be valid"),
-        (("keys", 0, "revoked"), {"since": "2031-05-01T12:30:00Z"}, "missing fields"),
+        (("keys", 0, "validUntil"), "2021-04-01T12:30:00Z", "never be valid"),
+        (("keys", 0, "revoked"), {"since": "2021-05-01T12:30:00Z"}, "missing fields"),
         (("keys", 0, "extra"), 1, "unknown fields: 1"),
         (("extra",), 1, "unknown fields: 1"),
     ],
@@ -179,7 +179,7 @@ def test_the_bytes_of_a_trust_file_do_not_change_between_versions_of_the_softwar
     # Ed25519 is deterministic and so is the canonical form: trust files that are out must verify for ever
     assert (
         hashlib.sha256(both.sign(ROOT)).hexdigest()
-        == "b107b96bc1e98e6f35eeb70056f42b9050a0bf03aa679122d48e97e07cbc5621"
+        == "983331a78b57014539cb37d00f8a44a224b9ba837de16b9e2264e2ba0f46eb04"
     )
 
 
@@ -271,8 +271,8 @@ def test_an_approver_beside_the_gate_neither_helps_nor_harms(
     ("valid_from", "valid_until", "problem"),
     [
         (DECIDED, DECIDED + SECOND, None),  # the window holds its first second and not its last
-        (DECIDED + SECOND, AFTER, "not yet at 2031-05-01 12:30:00 UTC"),
-        (BEFORE, DECIDED, "was valid until 2031-05-01 12:30:00 UTC, not at"),
+        (DECIDED + SECOND, AFTER, "not yet at 2021-05-01 12:30:00 UTC"),
+        (BEFORE, DECIDED, "was valid until 2021-05-01 12:30:00 UTC, not at"),
     ],
 )
 def test_a_key_signs_within_its_window(
@@ -304,7 +304,7 @@ def test_a_record_before_the_revocation_verifies_and_one_after_it_does_not(
     refused(
         folder,
         changed(both, role, revocation=Revocation(DECIDED, "replaced")),
-        r"is revoked since 2031-05-01 12:30:00 UTC \(replaced\), and signed at",
+        r"is revoked since 2021-05-01 12:30:00 UTC \(replaced\), and signed at",
     )
 
 
@@ -437,7 +437,7 @@ def test_the_command_verifies_with_a_trust_file(
     trust, root = files
     assert main([str(make_bundle()), "--trust", trust, "--root", root, "--json"]) == 0
     shown = capsys.readouterr()
-    assert "trust     version 1 of 2031-05-31; knows of no later revocation" in shown.err
+    assert "trust     version 1 of 2021-05-31; knows of no later revocation" in shown.err
     assert json.loads(shown.out)["trustVersion"] == 1
 
 

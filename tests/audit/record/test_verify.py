@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -43,7 +43,7 @@ def refused(folder: Path, key: Key, problem: str) -> None:
 
 
 def test_a_good_bundle_says_what_was_decided_about_which_files(make_bundle: Bundle, gate_key: Key) -> None:
-    verified = verify_bundle(make_bundle(), gate_key.public_key(), now=datetime(2031, 6, 1, tzinfo=UTC))
+    verified = verify_bundle(make_bundle(), gate_key.public_key(), now=datetime(2021, 6, 1, tzinfo=UTC))
     assert verified.record.allowed
     assert [subject.name for subject in verified.subjects] == ["data.csv", "report.html"]
     assert verified.log_index == 2
@@ -59,8 +59,22 @@ def test_a_denial_is_verified_too(make_bundle: Bundle, gate_key: Key) -> None:
 
 def test_an_expired_record_is_genuine_and_flagged(make_bundle: Bundle, gate_key: Key) -> None:
     folder = make_bundle()
-    assert verify_bundle(folder, gate_key.public_key(), now=datetime(2032, 5, 1, tzinfo=UTC)).expired
-    assert not verify_bundle(folder, gate_key.public_key(), now=datetime(2032, 4, 30, 23, 59, 59, tzinfo=UTC)).expired
+    assert verify_bundle(folder, gate_key.public_key(), now=datetime(2099, 5, 1, tzinfo=UTC)).expired
+    assert not verify_bundle(folder, gate_key.public_key(), now=datetime(2099, 4, 30, 23, 59, 59, tzinfo=UTC)).expired
+
+
+def test_a_record_that_was_decided_in_the_future_is_refused(make_bundle: Bundle, gate_key: Key) -> None:
+    now = datetime(2021, 5, 1, 12, 0, tzinfo=UTC)
+    folder = make_bundle()  # decided half an hour later
+    assert verify_bundle(folder, gate_key.public_key(), now=now + timedelta(minutes=25)).record.allowed
+    with pytest.raises(
+        VerificationError, match=r"the record bears the date 2021-05-01 12:30:00 UTC.*set the clock"
+    ) as at:
+        verify_bundle(folder, gate_key.public_key(), now=now + timedelta(minutes=24, seconds=59))
+    assert at.value.why == "clock"
+    later = datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=6)
+    ahead = make_bundle("ahead", registered_at=later, decided_at=later)
+    refused(ahead, gate_key, "the record bears the date")
 
 
 def test_old_records_verify_after_the_gate_has_a_new_key(make_bundle: Bundle, gate_key: Key, other_key: Key) -> None:

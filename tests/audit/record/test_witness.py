@@ -30,7 +30,7 @@ KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
 PUBLIC = KEY.public_key()
 WITNESS = Ed25519PrivateKey.from_private_bytes(bytes(range(3, 35)))
 OTHER = Ed25519PrivateKey.from_private_bytes(bytes(range(4, 36)))
-AT = datetime(2031, 6, 1, 12, 0, 0, tzinfo=UTC)
+AT = datetime(2021, 6, 1, 12, 0, 0, tzinfo=UTC)
 
 # a checkpoint of a public certificate transparency log, cosigned by a public witness on 2026-05-23
 PUBLISHED = """\
