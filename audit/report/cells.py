@@ -8,7 +8,7 @@ rows; zero may be shown.
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -62,7 +62,29 @@ def shared_cells(
     ``real`` and ``synthetic`` are columns of typed frames with at least one row each; ``people`` has shape
     (len(real),), one code per person.
     """
-    if len(np.unique(people)) < minimum or len(synthetic) == 0:
+    if len(synthetic) == 0:
+        return None
+    return _cells(column, real, synthetic, people, minimum)
+
+
+def column_cells(
+    column: Column, real: pd.Series, people: NDArray[np.int64], *, minimum: int = MINIMUM_PEOPLE
+) -> Cells | None:
+    """The same of real rows alone, before anything was made: ``synthetic`` is 0 everywhere.
+
+    Categories that are pooled are counted and never named: here they come from the rows, not from a code book.
+    """
+    cells = _cells(column, real, real.iloc[:0], people, minimum)
+    if cells is None or cells.kind == "bins" or not cells.notes:
+        return cells
+    pooled = len(column.categories or ("present",)) + bool(real.isna().any()) - len(cells.labels) + 1
+    return replace(cells, labels=(*cells.labels[:-1], f"{pooled} pooled"))
+
+
+def _cells(
+    column: Column, real: pd.Series, synthetic: pd.Series, people: NDArray[np.int64], minimum: int
+) -> Cells | None:
+    if len(np.unique(people)) < minimum:
         return None
     if column.is_categorical:
         names = column.categories or ()
@@ -107,7 +129,7 @@ def _bins(
             groups[-2:] = [groups[-2] + groups[-1]]
         notes.append("missing cells are counted in the last bar" if few_missing else "missing cells are counted too")
     bins = [[code for code in group if code < count] for group in groups]
-    missing = (float((codes == count).mean()), float((made == count).mean()))
+    missing = (_share(codes == count), _share(made == count))
     shares, made_shares = _shares(codes, groups), _shares(made, groups)
     filled = np.flatnonzero((shares > 0) | (made_shares > 0))
     shown = slice(int(filled[0]), int(filled[-1]) + 1)  # empty bins at either end say nothing
@@ -193,7 +215,12 @@ def _people(group: list[int], members: list[NDArray[np.int64]]) -> int:
 
 
 def _shares(codes: NDArray[np.int64], groups: list[list[int]]) -> NDArray[np.float64]:
-    return np.array([np.isin(codes, group).mean() for group in groups])
+    return np.array([_share(np.isin(codes, group)) for group in groups])
+
+
+def _share(chosen: NDArray[np.bool_]) -> float:
+    """The share that is true; of no rows it is 0."""
+    return float(chosen.mean()) if len(chosen) else 0.0
 
 
 def _binned(values: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -167,6 +167,65 @@ GLOSSARY: dict[str, Entry] = {
         "certain.",
         "lower is safer",
     ),
+    "cumulative_nnaa_privacy_loss": Entry(
+        "Privacy loss of all releases together",
+        "The same as the privacy loss, for this table and every earlier release of the dataset as one table.",
+        "lower is safer",
+        -1.0,
+        1.0,
+    ),
+    "cumulative_dcr_share": _share(
+        "Share of all released rows closer to train",
+        "The same as the share of rows closer to train, for this table and every earlier release as one table.",
+        "nearer 0.5 is better",
+    ),
+    "cumulative_near_copy_excess": _excess(
+        "Near copies in all releases together",
+        "The same as near copies beyond chance, as a share of all rows that were ever released of the dataset.",
+    ),
+    "cumulative_membership_auc": _share(
+        "Membership attack on all releases together",
+        "How well an attacker who holds this table and every earlier release tells who was in the training data; "
+        "averaging over many releases shows here.",
+        "lower is safer",
+    ),
+    "membership_tpr": _share(
+        "Membership attack, sure accusations",
+        "The share of people in the training data whom an attacker who holds the synthetic table accuses rightly "
+        "while accusing one in a hundred others; 0.01 is guessing.",
+        "lower is safer",
+    ),
+    "membership_outlier_auc": _share(
+        "Membership attack on outliers",
+        "The same attack on the people most unlike everybody else; 0.5 is guessing, 1 is certain.",
+        "lower is safer",
+    ),
+    "partial_copy_excess": _excess(
+        "Partial copies beyond chance",
+        "The share of synthetic rows that agree with one train person on values that hardly agree by chance, minus the "
+        "same for holdout people.",
+    ),
+    "replicated_uniques": _excess(
+        "Unique people repeated",
+        "The share of synthetic rows with a combination that only one train person has, minus the same for holdout "
+        "people.",
+    ),
+    "segment_share": _share(
+        "Share of rows nearer to lines of train",
+        "The share of synthetic rows that lie nearer to a line between two people the synthesizer learned from than "
+        "between two it never saw; interpolated rows bring it near 1.",
+        "nearer 0.5 is better",
+    ),
+    "segment_excess": _excess(
+        "Rows on lines between people",
+        "The share of synthetic rows that lie unusually near to a line between two train people, minus the same for "
+        "holdout people.",
+    ),
+    "line_reconstruction": _excess(
+        "People rebuilt from lines",
+        "The share of train people on whom lines through synthetic rows meet, which rebuilds them, minus the same for "
+        "holdout people.",
+    ),
     "k_anonymity": Entry(
         "Smallest group in the released table",
         "The fewest released rows that share one combination of the columns an intruder may know (k-anonymity). The "
@@ -209,6 +268,59 @@ GLOSSARY: dict[str, Entry] = {
         "The share of train people whose sensitive value is rightly told by a released group that holds only one "
         "value, minus the same share of holdout people.",
     ),
+    "singling_out": _excess(
+        "Singling out",
+        "The share of released rows that, put as a statement, fit exactly one train person, beyond the share that fit "
+        "exactly one holdout person by chance.",
+    ),
+    "linkability": _excess(
+        "Linking two records",
+        "The share of train people two of whose records in different hands the release would join, beyond the same "
+        "share of holdout people.",
+    ),
+    "attribute_inference": _excess(
+        "Inferring a secret",
+        "The share of train people of whom the release gives away a secret that is not plain from the population, "
+        "beyond the same share of holdout people.",
+    ),
+    "t_closeness": _share(
+        "Sensitive values out of proportion",
+        "How far the sensitive values of some released group are from those of the whole table at most (t-closeness), "
+        "from 0 for the same mixture to 1 for one far end.",
+        "lower is safer",
+    ),
+    "t_closeness_excess": _excess(
+        "Sensitive values brought nearer",
+        "How much nearer a released group brings a guess to the sensitive value of train people, on average, than to "
+        "that of holdout people.",
+    ),
+    "all_columns_k_anonymity": Entry(
+        "Smallest group on any few columns",
+        "The fewest released rows that share one combination of any few columns, those included that no intruder is "
+        "expected to know.",
+        "higher is safer",
+        0.0,
+        None,
+        True,
+    ),
+    "all_columns_k_map_excess": _excess(
+        "People pointed at on any few columns",
+        "The share of train people for whom the released table shows nearly all combinations of few columns that set "
+        "them apart, minus the same share of holdout people.",
+    ),
+    "all_columns_l_diversity": Entry(
+        "Fewest sensitive values on any few columns",
+        "The smallest number of different sensitive values among released rows that share any few other columns.",
+        "higher is safer",
+        0.0,
+        None,
+        True,
+    ),
+    "all_columns_homogeneity_excess": _excess(
+        "Sensitive values given away on any few columns",
+        "The share of train people whose sensitive value is rightly told by most combinations of few columns that set "
+        "them apart, minus the same share of holdout people.",
+    ),
     **_fidelity(),
     **_utility(),
     "utility_gap": Entry(
@@ -227,6 +339,15 @@ GLOSSARY: dict[str, Entry] = {
         0.0,
         None,
     ),
+    **{
+        f"safe_harbor_{group}": Entry(title, plain, "lower is safer", 0.0, None, True)
+        for group, title, plain in (
+            ("dates", "Columns with full dates", "How many released columns hold dates finer than a year."),
+            ("ages", "Columns with ages over 90", "How many released columns may hold an age over 90."),
+            ("places", "Columns with small places", "How many released columns hold places smaller than a state."),
+            ("numbers", "Columns with identifiers", "How many released columns look like contact data or identifiers."),
+        )
+    },
     "dp_epsilon": Entry(
         "Differential privacy: epsilon",
         "How much one patient can at most change what is released; smaller protects more. A release without a claim "

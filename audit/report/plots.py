@@ -30,6 +30,14 @@ def marginal_plot(cells: Cells, *, key: str, name: str, unit: str = "", dates: b
     return _bins_plot(cells, cells.edges, key, title, unit, dates)
 
 
+def column_plot(cells: Cells, *, key: str, name: str, unit: str = "", dates: bool = False) -> Markup:
+    """Shares of one column of real rows, with nothing beside them."""
+    title = f"Distribution of {name}"
+    if cells.edges is None:
+        return _bars_plot(cells, key, title, alone=True)
+    return _bins_plot(cells, cells.edges, key, title, unit, dates, alone=True)
+
+
 def association_map(matrix: NDArray[np.float64], names: Sequence[str], *, key: str, title: str, scale: float) -> Markup:
     """A square map of ``matrix`` (d, d): orange positive, blue negative, clear zero; ``scale`` is the full colour."""
     d, size = len(names), 380
@@ -125,13 +133,23 @@ def percent(share: float) -> str:
     return ">99 %" if 0.995 <= share < 1 - 1e-12 else f"{100 * share:.0f} %"
 
 
-def _bins_plot(cells: Cells, edges: NDArray[np.float64], key: str, title: str, unit: str, dates: bool) -> Markup:
+def _bins_plot(
+    cells: Cells,
+    edges: NDArray[np.float64],
+    key: str,
+    title: str,
+    unit: str,
+    dates: bool,
+    *,
+    alone: bool = False,
+) -> Markup:
     widths = np.diff(edges)
     per_bin = widths / widths.min()
     figure, axes = canvas(300, 150, (38, 6, 284, 128))
     real, synthetic = cells.real / per_bin, cells.synthetic / per_bin
     axes.stairs(real, edges, fill=True, color=REAL, clip_on=False)
-    axes.stairs(synthetic, edges, color=SYNTHETIC, linewidth=1.8, clip_on=False)
+    if not alone:
+        axes.stairs(synthetic, edges, color=SYNTHETIC, linewidth=1.8, clip_on=False)
     axes.set(xlim=(edges[0], edges[-1]), ylim=(0, max(float(real.max()), float(synthetic.max())) * 1.04 or 1))
     _share_axis(axes)
     axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
@@ -139,36 +157,42 @@ def _bins_plot(cells: Cells, edges: NDArray[np.float64], key: str, title: str, u
         _date_axis(axes, edges)
     else:
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _brief(value)))
-    worst = int(np.argmax(np.abs(cells.real - cells.synthetic)))
-    between = [_day(edge) if dates else number(float(edge)) for edge in edges[worst : worst + 2]]
-    said = (
-        f"Histogram on {len(widths)} shared bins. Largest gap: {percent(cells.real[worst])} of real and "
-        f"{percent(cells.synthetic[worst])} of synthetic rows between {between[0]} and {between[1]}"
-        f"{' ' + unit if unit else ''}."
-    )
+    told = int(np.argmax(np.abs(cells.real - cells.synthetic)))
+    first, last = (_day(edge) if dates else number(float(edge)) for edge in edges[told : told + 2])
+    between = f"between {first} and {last}{' ' + unit if unit else ''}."
+    real_share, synthetic_share = percent(cells.real[told]), percent(cells.synthetic[told])
+    if alone:
+        said = f"Histogram on {len(widths)} bins. The fullest: {real_share} of rows {between}"
+    else:
+        gap = f"{real_share} of real and {synthetic_share} of synthetic rows"
+        said = f"Histogram on {len(widths)} shared bins. Largest gap: {gap} {between}"
     return picture(figure, key=key, title=title, description=said)
 
 
-def _bars_plot(cells: Cells, key: str, title: str) -> Markup:
+def _bars_plot(cells: Cells, key: str, title: str, *, alone: bool = False) -> Markup:
     rows = len(cells.labels)
-    height = 30 * rows + 6
+    height = (22 if alone else 30) * rows + 6
     left, right = 104, 256
     figure, axes = canvas(300, height, (left, 3, right, height - 3))
     top = max(float(cells.real.max()), float(cells.synthetic.max()), 1e-9)
     places = np.arange(rows)
-    axes.barh(places - 0.19, cells.real, height=0.36, color=REAL, clip_on=False)
-    axes.barh(places + 0.19, cells.synthetic, height=0.36, color=SYNTHETIC, clip_on=False)
+    sides = [(0.0, 0.6, cells.real, REAL)]
+    if not alone:
+        sides = [(-0.19, 0.36, cells.real, REAL), (0.19, 0.36, cells.synthetic, SYNTHETIC)]
+    for shift, thick, shares, colour in sides:
+        axes.barh(places + shift, shares, height=thick, color=colour, clip_on=False)
     axes.set(xlim=(0, top), ylim=(rows - 0.5, -0.5), xticks=[])
     axes.spines["bottom"].set_visible(False)
     axes.spines["left"].set_visible(True)
     axes.spines["left"].set_color(LINE)
     axes.set_yticks(places, [f"@{i}" for i in places], color=INK)
     for place in places:
-        for shift, share in ((-0.19, cells.real[place]), (0.19, cells.synthetic[place])):
-            axes.text(share + top * 0.03, place + shift, percent(float(share)), va="center", fontsize=9.5, color=QUIET)
+        for shift, _, shares, _ in sides:
+            share = float(shares[place])
+            axes.text(share + top * 0.03, place + shift, percent(share), va="center", fontsize=9.5, color=QUIET)
     words = {f"@{i}": shortened(label, 15) for i, label in enumerate(cells.labels)}
     said = "; ".join(
-        f"{label}: {percent(a)} real, {percent(b)} synthetic"
+        f"{label}: {percent(a)}" if alone else f"{label}: {percent(a)} real, {percent(b)} synthetic"
         for label, a, b in zip(cells.labels, cells.real, cells.synthetic, strict=True)
     )
     return picture(figure, key=key, title=title, description=said, words=words)
@@ -188,10 +212,12 @@ def _frame(axes: Axes) -> None:
 
 
 def _date_axis(axes: Axes, edges: NDArray[np.float64]) -> None:
-    """Three dates: both ends and the middle, the ends anchored inwards."""
-    middle = edges[len(edges) // 2]
-    wanted = [edges[0], middle, edges[-1]] if edges[0] < middle < edges[-1] else [edges[0], edges[-1]]
-    long = edges[-1] - edges[0] > 3 * 365 * 86_400
+    """Both ends, anchored inwards, and an edge near the middle where there is one: bins are not equally wide."""
+    span = edges[-1] - edges[0]
+    middle = edges[np.argmin(np.abs(edges - (edges[0] + edges[-1]) / 2))]
+    clear = min(middle - edges[0], edges[-1] - middle) > 0.4 * span
+    wanted = [edges[0], middle, edges[-1]] if clear else [edges[0], edges[-1]]
+    long = span > 3 * 365 * 86_400
     axes.set_xticks(wanted, [_day(edge)[: 7 if long else 10] for edge in wanted])
     axes.get_xticklabels()[0].set_horizontalalignment("left")
     axes.get_xticklabels()[-1].set_horizontalalignment("right")

@@ -18,6 +18,7 @@ _TYPES = {
     "ordinal": "ordered category",
     "date": "date",
     "datetime": "date and time",
+    "identifier": "fresh random key",
 }
 
 
@@ -25,7 +26,7 @@ def render_recipient_page(inputs: RecipientInputs) -> str:
     """One HTML file for the requester: the coarse verdict, what the data are and are not, and how to verify (I-7)."""
     findings = inputs.verdict.findings
     approvals = inputs.approvals if inputs.verdict.allowed else 0
-    columns = [(name, *_described(inputs.dictionary.columns[name])) for name in inputs.dictionary.released]
+    columns = [(name, *_described(inputs.dictionary.columns[name])) for name in inputs.dictionary.leaving]
     return render(
         "recipient.html.j2",
         {

@@ -9,7 +9,7 @@ import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.report.cells import MINIMUM_PEOPLE, Cells, shared_cells
+from audit.report.cells import MINIMUM_PEOPLE, Cells, column_cells, shared_cells
 from audit.report.edges import date_edges, number_edges, span
 from audit.report.plots import percent
 from policies import Column
@@ -217,3 +217,37 @@ def test_the_span_stays_within_the_declared_bounds() -> None:
 
 def test_percentages_are_not_rounded_to_nothing_or_all() -> None:
     assert [percent(share) for share in (0.0, 0.001, 0.425, 0.999, 1.0)] == ["0 %", "<1 %", "42 %", ">99 %", "100 %"]
+
+
+@given(st.lists(st.integers(0, 30), min_size=2, max_size=20), st.sampled_from(["category", "ordinal"]))
+def test_categories_of_a_few_people_are_never_named_where_they_come_from_the_rows(held: list[int], kind: str) -> None:
+    column = category(kind, WARDS[: len(held)])
+    real = codes(column, np.repeat(np.arange(len(held)), held))
+    cells = column_cells(column, real, np.arange(len(real)))
+    assert (cells is None) == (sum(held) < MINIMUM_PEOPLE)
+    if cells is not None:
+        assert not {WARDS[i] for i, people in enumerate(held) if 0 < people < MINIMUM_PEOPLE} & set(cells.labels)
+        assert all(people == 0 or people >= MINIMUM_PEOPLE for people in counted(cells, len(real)))
+        pooled = cells.labels[-1].removesuffix(" pooled") if "pooled" in cells.labels[-1] else "1"
+        assert len(cells.labels) - 1 + int(pooled) == len(held)
+        assert not cells.synthetic.any()
+
+
+def test_two_pooled_categories_are_counted_where_a_code_book_would_name_them() -> None:
+    column = category(names=("a", "b", "c"))
+    real = codes(column, np.repeat([0, 1, 2], [30, 12, 3]))
+    cells = column_cells(column, real, np.arange(45))
+    assert cells is not None
+    assert cells.labels == ("a", "2 pooled")
+    assert drawn(column, real).labels == ("a", "b or c")
+
+
+def test_real_rows_alone_have_the_bins_they_have_beside_synthetic_ones() -> None:
+    real = numbers((1, 20), (2, 5), (3, 20), (np.nan, 15))
+    alone, beside = column_cells(WHOLE, real, np.arange(60)), drawn(WHOLE, real)
+    assert alone is not None
+    assert alone.edges is not None
+    assert beside.edges is not None
+    assert alone.edges.tolist() == beside.edges.tolist()
+    assert alone.real.tolist() == beside.real.tolist()
+    assert alone.missing == (0.25, 0.0)
