@@ -22,6 +22,7 @@ EXACT = 2.0**53  # whole numbers beyond are not all doubles
 _GRID = 2.0**49  # in units of the last decimal; beyond, rounding error reaches a quarter of it
 _NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
 _WHOLE = re.compile(r"([+-]?\d+)\.0+", re.ASCII)
+_DECIMAL_COMMA = re.compile(r"[+-]?(\d+,\d*|,\d+)([eE][+-]?\d+)?", re.ASCII)
 _COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
 _DATE = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[T ]00:00(?::00(?:\.0+)?)?)?", re.ASCII)
 _TIME = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2})?)(?:\.0+)?)?", re.ASCII)
@@ -53,6 +54,17 @@ def type_cells(name: str, cells: Cells, column: Column, missing: Collection[str]
     if column.type in ("date", "datetime"):
         return _dates(name, cells, column, missing)
     return _numbers(name, cells, column, missing)
+
+
+def with_point(text: str) -> str:
+    """``2.5`` for ``2,5``, as numbers are written with a decimal comma.
+
+    A number with a point may be thousands there (``1.234``) or a slip: it is put into brackets, so that it is no number
+    and the custodian is told.
+    """
+    if _DECIMAL_COMMA.fullmatch(text):
+        return text.replace(",", ".")
+    return f"({text})" if "." in text and numbers([text])[1].all() else text
 
 
 def whole(text: str) -> str:

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from gateway.intake.cells import EXACT, finer
 from gateway.intake.errors import Problem, refuse
-from policies import Column, Dictionary
+from gateway.intake.raw import name_columns
+from policies import Column, Dependency, Dictionary
 
 
 def column_dtype(column: Column) -> np.dtype[np.float64] | np.dtype[np.datetime64] | pd.CategoricalDtype:
@@ -62,7 +63,37 @@ def check_values(
         if broken := int((~rule.holds(frame)).sum()):
             advice = "correct them, or remove the rule"
             problems.append(Problem(f"row rule {i} of the dictionary broken", advice, None, broken))
+    for dependency in dictionary.dependencies:
+        if broken := _undetermined(frame, dependency, dictionary):
+            wrong = f"not what {name_columns([dependency.source])} determines by the dictionary's dependencies"
+            advice = "correct them, or remove the dependency"
+            problems.append(Problem(wrong, advice, dependency.determines, broken))
     return problems
+
+
+def _undetermined(frame: pd.DataFrame, dependency: Dependency, dictionary: Dictionary) -> int:
+    """Rows whose cell is another than the usual one of their source's level, or than the declared one."""
+    column = dictionary.columns[dependency.determines]
+    source = frame[dependency.source].cat.codes.to_numpy().astype(np.int64)
+    cells = frame[dependency.determines]
+    if column.categories is None:
+        found, distinct = pd.factorize(cells)  # missing is -1
+        codes = found.astype(np.int64)
+        place = {float(value): code for code, value in enumerate(distinct)} if dependency.values else {}
+        told = {level: place.get(float(text), -2) for level, text in (dependency.values or {}).items()}
+    else:
+        codes = cells.cat.codes.to_numpy().astype(np.int64)
+        told = {level: column.categories.index(text) for level, text in (dependency.values or {}).items()}
+    pairs, rows = np.unique(np.column_stack([source, codes]), axis=0, return_counts=True)
+    broken = 0
+    for level in np.unique(pairs[:, 0]):
+        held, counts = pairs[pairs[:, 0] == level, 1], rows[pairs[:, 0] == level]
+        name = (dictionary.columns[dependency.source].categories or ())[level] if level >= 0 else None
+        if name in told:
+            broken += int(counts[held != told[name]].sum())
+        elif dependency.values is None:
+            broken += int(counts.sum() - counts.max())
+    return broken
 
 
 def _number_problems(name: str, column: Column, values: NDArray[np.float64]) -> list[Problem]:

@@ -3,27 +3,74 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gateway.intake import names
-from gateway.intake.cells import moments
+from gateway.intake.cells import moments, with_point
+from gateway.intake.delimited import PLAIN
 from gateway.intake.errors import refuse
 from gateway.intake.guess import Proposal, propose
 from gateway.intake.raw import Cells, RawTable
+from gateway.intake.relations import determined, gives_away, ordered
 from gateway.intake.traps import column_traps, gaps_that_follow, one_to_one, repeated_rows
+from policies import Source, source_to_toml
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r"}
+_RULE_NAME = re.compile(r"(?!.*\sand\s)[^<>=!]+")
 _WIDTH = 118
 _TOLD = 10
-_ORDER = ("type", "minimum", "maximum", "decimals", "categories", "role", "nullable", "missing", "from_data")
+_ORDER = ("type", "minimum", "maximum", "decimals", "categories", "unit", "role", "nullable", "missing", "from_data")
 
 
-def draft_dictionary(raw: RawTable, name: str) -> str:
+@dataclass(frozen=True)
+class Draft:
+    """A proposed dictionary: what is proposed of each column, and the lines of TOML that say it, part after part.
+
+    ``table`` is as it was read, ``people`` one code per row. ``remarks`` are each column's reasons and traps, which
+    stand as comments in its lines. ``relations`` are sections behind comment signs, a blank line before each.
+    """
+
+    table: RawTable
+    proposals: Mapping[str, Proposal]
+    people: NDArray[np.int64]
+    remarks: Mapping[str, tuple[str, ...]]
+    head: tuple[str, ...]
+    source: tuple[str, ...]
+    columns: Mapping[str, tuple[str, ...]]
+    relations: tuple[str, ...]
+
+    @property
+    def parts(self) -> tuple[tuple[str, ...], ...]:
+        """Its lines in the order of the file: head, source, one part per column, relations."""
+        return (self.head, self.source, *self.columns.values(), self.relations)
+
+    @property
+    def toml(self) -> str:
+        """The whole file."""
+        return "\n".join(line for part in self.parts for line in part) + "\n"
+
+
+def draft_dictionary(raw: RawTable, name: str, source: Source = PLAIN, how: Sequence[str] = ()) -> str:
     """The TOML text of a proposed dictionary; it loads, and it types the table it was drafted from.
+
+    Raises
+    ------
+    IntakeError
+        No column could be proposed for release.
+    """
+    return propose_dictionary(raw, name, source, how).toml
+
+
+def propose_dictionary(raw: RawTable, name: str, source: Source = PLAIN, how: Sequence[str] = ()) -> Draft:
+    """A dictionary the table could have, with a reason for every line.
+
+    ``source`` is how the table was read, and ``how`` why that was thought.
 
     Every fact read off the data stands under ``from_data`` of its column, where DP mode refuses it until the
     custodian has confirmed it as public knowledge (I-3). Reasons and traps are comments. Rare categories are listed,
@@ -34,21 +81,31 @@ def draft_dictionary(raw: RawTable, name: str) -> str:
     IntakeError
         No column could be proposed for release.
     """
+    table = raw
+    if source.decimal == ",":
+        raw = replace(raw, columns={column: _pointed(column, cells) for column, cells in raw.columns.items()})
     proposals = {column: propose(column, cells) for column, cells in raw.columns.items()}
     released = [column for column, proposal in proposals.items() if proposal.type not in ("identifier", "text")]
     if not released:
         raise refuse("no column could be proposed for release", "write the dictionary by hand")
     patient = _patient(raw, proposals)
     people = np.arange(raw.row_count) if patient is None else raw.columns[patient].codes.astype(np.int64)
-    lines = _head(raw, name, proposals, released, patient)
+    head = _head(raw, name, proposals, released, patient)
+    remarks = {
+        column: (*proposal.reasons, *column_traps(raw.columns[column], proposal, people))
+        for column, proposal in proposals.items()
+    }
+    columns = {}
     for column, proposal in proposals.items():
-        lines += ["", f"[columns.{_key(column)}]"]
-        traps = column_traps(raw.columns[column], proposal, people)
-        lines += [f"# {_plain(reason)}" for reason in proposal.reasons + traps]
         facts = {**proposal.facts, "from_data": tuple(proposal.from_data)}
-        lines += [f"{fact} = {_value(fact, facts[fact])}" for fact in _ORDER if fact in facts]
-    lines += _rules(raw, proposals)
-    return "\n".join(lines) + "\n"
+        columns[column] = (
+            "",
+            f"[columns.{_key(column)}]",
+            *(f"# {_plain(remark)}" for remark in remarks[column]),
+            *(f"{fact} = {_value(fact, facts[fact])}" for fact in _ORDER if fact in facts),
+        )
+    relations = _rules(raw, proposals) + _relations({column: raw.columns[column] for column in released}, proposals)
+    return Draft(table, proposals, people, remarks, tuple(head), tuple(_source(source, how)), columns, tuple(relations))
 
 
 def _head(
@@ -74,6 +131,13 @@ def _head(
         outcomes = released[-1:]  # outcomes often stand last
     candidates = f", perhaps {', '.join(map(_text, outcomes))}" if outcomes else ""
     lines.append(f"# target = ...   the outcome whose class balance is kept, if there is one{candidates}")
+    numeric = frozenset(column for column in released if proposals[column].type in ("integer", "number"))
+    for outcome in outcomes[:1]:
+        rest = {column: cells for column, cells in columns.items() if column != outcome}
+        lines += [
+            f"# TRAP {_text(column)} alone nearly gives {_text(outcome)} away: is it known only once the outcome is?"
+            for column in gives_away(rest, numeric, columns[outcome])
+        ]
     if patient is None:
         lines.append("# patient = ...  the column that names the person; without it one row is one person")
     else:
@@ -86,6 +150,17 @@ def _head(
         "# people = ...   about how many patients it holds, if that is publicly known: DP mode plans noise by it"
     )
     return lines
+
+
+def _pointed(column: str, cells: Cells) -> Cells:
+    """The cells with points where that makes them numbers, as they are read later; others as they are."""
+    pointed = replace(cells, spellings=tuple(with_point(text) for text in cells.spellings))
+    return pointed if propose(column, pointed).type in ("integer", "number") else cells
+
+
+def _source(source: Source, how: Sequence[str]) -> list[str]:
+    lines = [*(f"# {_plain(reason)}" for reason in how), *source_to_toml(source)]
+    return ["", *lines] if lines else []
 
 
 def _patient(raw: RawTable, proposals: dict[str, Proposal]) -> str | None:
@@ -122,6 +197,23 @@ def _rules(raw: RawTable, proposals: dict[str, Proposal]) -> list[str]:
                     lines += [f"# held in every row: {_text(first + ' <= ' + last)}; make it a rule if it must hold:"]
                     lines += ["# [[rules]]", f"# check = {_text(first + ' <= ' + last)}"]
     return ["", *lines] if lines else []
+
+
+def _relations(columns: dict[str, Cells], proposals: dict[str, Proposal]) -> list[str]:
+    """Dependencies and orders that hold in every row, as sections to be uncommented where they must hold."""
+    numeric = {name: cells for name, cells in columns.items() if proposals[name].type in ("integer", "number")}
+    others = {
+        name: cells for name, cells in columns.items() if proposals[name].type in ("boolean", "category", "ordinal")
+    }
+    lines = []
+    for a, b in determined(others)[:_TOLD]:
+        lines += ["", f"# {_text(a)} determined {_text(b)} in every row; make it a dependency if it must:"]
+        lines += ["# [[dependencies]]", f"# source = {_text(a)}", f"# determines = {_text(b)}"]
+    for a, sign, b in ordered(numeric, np.random.default_rng(0))[:_TOLD]:
+        if _RULE_NAME.fullmatch(a) and _RULE_NAME.fullmatch(b):
+            lines += ["", f"# held in every row: {_text(f'{a} {sign} {b}')}; make it a rule if it must hold:"]
+            lines += ["# [[rules]]", f"# check = {_text(f'{a} {sign} {b}')}"]
+    return lines
 
 
 def _gaps(cells: Cells, proposal: Proposal) -> NDArray[np.bool_]:

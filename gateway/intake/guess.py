@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from gateway.intake import names
 from gateway.intake.cells import EXACT, moments, numbers, whole
+from gateway.intake.identifying import kind_of_identifier
 from gateway.intake.raw import Cells
 
 RARE = 11  # people; fewer is the usual smallest cell of health statistics
@@ -64,12 +65,18 @@ def propose(name: str, cells: Cells) -> Proposal:
         proposal.take("text", "every cell is missing, so it is not released; give its type if it is known")
     elif names.is_direct_identifier(name) or names.is_person_key(name):
         proposal.take("identifier", "its name is that of a direct identifier: never released")
+    elif (kind := kind_of_identifier(texts)) is not None:
+        proposal.take("identifier", f"its cells look like {kind}: never released")
     elif not _propose_number(name, texts, counts, proposal) and not _propose_date(texts, proposal):
         _propose_words(name, texts, counts, proposal)
     role = names.role_of(name, is_date=proposal.type in ("date", "datetime"))
     if role is not None and proposal.type not in ("identifier", "text"):
         proposal.facts["role"] = role[0]
         proposal.reasons.append(f"role by its name: {role[1]}")
+    unit = names.unit_of(name)
+    if unit is not None and proposal.type in ("integer", "number"):
+        proposal.facts["unit"] = unit
+        proposal.reasons.append("unit by its name")
     return proposal
 
 

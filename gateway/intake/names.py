@@ -25,6 +25,13 @@ _SENSITIVE = frozenset({"diag", "diagnosis", "icd", "hiv", "death", "died", "mor
 _OUTCOME = frozenset({"target", "outcome", "label", "class", "death", "died", "mortality", "readmitted", "income"})
 _COUNT = frozenset({"count", "counts", "n", "num", "number", "days", "years", "months", "times", "visits", "age"})
 
+_UNITS = {
+    "years": "years", "yrs": "years", "age": "years", "months": "months", "weeks": "weeks", "days": "days",
+    "hours": "hours", "hrs": "hours", "minutes": "minutes", "kg": "kg", "lbs": "lb", "cm": "cm", "mm": "mm",
+    "mg": "mg", "mcg": "ug", "ml": "mL", "dl": "dL", "mmhg": "mmHg", "bpm": "1/min", "mmol": "mmol", "percent": "%",
+    "pct": "%", "celsius": "Cel", "usd": "USD", "eur": "EUR", "bmi": "kg/m2",
+}  # fmt: skip
+
 Suggestion = tuple[Literal["quasi_identifier", "sensitive"], str]
 
 
@@ -64,6 +71,12 @@ def is_count(name: str) -> bool:
 def is_outcome(name: str) -> bool:
     """Whether the name is one an outcome often has."""
     return bool(words(name) & _OUTCOME)
+
+
+def unit_of(name: str) -> str | None:
+    """The unit a number's name tells (``weight_kg``), as UCUM spells it where it can; None for a rate."""
+    found = [_UNITS[word] for word in words(name) if word in _UNITS]
+    return found[0] if len(set(found)) == 1 and "per" not in words(name) else None
 
 
 def role_of(name: str, *, is_date: bool) -> Suggestion | None:

@@ -46,6 +46,13 @@ class Cells:
         """One value per spelling, laid out as one value per row; ``null`` where there is no cell."""
         return np.append(values, np.asarray([null], dtype=values.dtype))[self.codes]
 
+    def take(self, rows: slice) -> Cells:
+        """The cells of some rows, with the spellings that occur in them."""
+        codes = self.codes[rows]
+        result = np.full(len(codes), -1, dtype=np.int32)
+        result[codes >= 0], used = pd.factorize(codes[codes >= 0])
+        return Cells(tuple(self.spellings[code] for code in used.tolist()), result, self.native)
+
 
 @dataclass(frozen=True)
 class RawTable:
@@ -66,6 +73,38 @@ class RawTable:
             raise refuse("columns of different lengths, or no column at all", "give every column one cell per row")
         encoded = {name: encode(pa.array(list(cells), pa.string())) for name, cells in columns.items()}
         return cls(encoded, lengths.pop())
+
+    @classmethod
+    def joined(cls, parts: Sequence[RawTable]) -> RawTable:
+        """The rows of tables with the same columns, one after the other.
+
+        Raises
+        ------
+        IntakeError
+            Their columns differ.
+        """
+        names = list(parts[0].columns)
+        if any(list(part.columns) != names for part in parts):
+            raise refuse("the parts have different columns, or another order of them", "write all parts alike")
+        if len(parts) == 1:
+            return parts[0]
+        columns = {name: _joined([part.columns[name] for part in parts]) for name in names}
+        return cls(columns, sum(part.row_count for part in parts), all(part.from_csv for part in parts))
+
+    def rows(self, start: int, stop: int) -> RawTable:
+        """The table of some of its rows."""
+        columns = {name: cells.take(slice(start, stop)) for name, cells in self.columns.items()}
+        return RawTable(columns, min(stop, self.row_count) - start, self.from_csv)
+
+
+def _joined(parts: Sequence[Cells]) -> Cells:
+    place: dict[str, int] = {}
+    codes = []
+    for cells in parts:
+        moved = np.array([place.setdefault(text, len(place)) for text in cells.spellings], dtype=np.int32)
+        codes.append(np.append(moved, np.int32(-1))[cells.codes])
+    native: Native = "boolean" if all(cells.native == "boolean" for cells in parts) else "text"
+    return Cells(tuple(place), np.concatenate(codes), native)
 
 
 def encode(column: Any, native: Native = "text") -> Cells:

@@ -9,27 +9,40 @@ import zlib
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from gateway.intake.delimited import parse_csv
+from gateway.intake.delimited import PLAIN, parse_csv
 from gateway.intake.errors import IntakeError, refuse
 from gateway.intake.parquet import parse_parquet
 from gateway.intake.raw import RawTable
+from gateway.intake.workbook import parse_workbook
+from policies import Source
 
-FileFormat = Literal["csv", "csv.gz", "parquet"]
+FileFormat = Literal["csv", "csv.gz", "parquet", "xlsx"]
 MAX_BYTES = 4 * 1024**3
 MAX_RATIO = 200  # gzip of a patient table stays below 50; its limit is 1032
 _RATIO_FROM = 64 * 1024**2  # below this a high ratio harms nobody
 _CHUNK = 4 * 1024**2
 
-_SUFFIXES: dict[str, FileFormat] = {".csv": "csv", ".csv.gz": "csv.gz", ".parquet": "parquet"}
+_SUFFIXES: dict[str, FileFormat] = {
+    ".csv": "csv",
+    ".csv.gz": "csv.gz",
+    ".parquet": "parquet",
+    ".tsv": "csv",
+    ".tsv.gz": "csv.gz",
+    ".txt": "csv",
+    ".xlsx": "xlsx",
+}
 
 
 def read_table(
-    source: Path | str | bytes | bytearray | memoryview | BinaryIO, file_format: FileFormat | None = None
+    source: Path | str | bytes | bytearray | memoryview | BinaryIO,
+    file_format: FileFormat | None = None,
+    written: Source = PLAIN,
 ) -> RawTable:
     """A table as raw text from a path, from bytes, or from an open binary stream.
 
-    CSV is UTF-8 (with or without a byte order mark), comma-separated, RFC 4180 quoting, one header row; blank lines
-    at the end are ignored. Every cell stays the text it is: nothing is taken for a missing value here. Where the
+    Delimited text is in the encoding and with the delimiter and quote of ``written`` (UTF-8, with or without a byte
+    order mark, and commas where nothing else is said), RFC 4180 quoting, one header row; blank lines at the end are
+    ignored. Every cell stays the text it is: nothing is taken for a missing value here. Where the
     format is not said, it follows from the name of a path, and from the first bytes otherwise.
 
     Raises
@@ -39,11 +52,11 @@ def read_table(
     """
     if isinstance(source, Path | str):
         try:
-            return _parse(read_bytes(source), file_format or format_of(source))
+            return parse_table(read_bytes(source), file_format or format_of(source), written)
         except IntakeError as cause:
             raise IntakeError(cause.problems, Path(source).name) from None
     content = bytes(source) if isinstance(source, bytes | bytearray | memoryview) else _stream_bytes(source)
-    return _parse(content, file_format or _sniffed(content))
+    return parse_table(content, file_format or _sniffed(content), written)
 
 
 def format_of(path: Path | str) -> FileFormat:
@@ -107,17 +120,28 @@ def gunzip(content: bytes) -> bytes:
     return b"".join(parts)
 
 
-def _parse(content: bytes, file_format: FileFormat) -> RawTable:
+def parse_table(content: bytes, file_format: FileFormat, written: Source = PLAIN) -> RawTable:
+    """The raw table that the bytes of a file hold.
+
+    Raises
+    ------
+    IntakeError
+        They are empty, beyond a size limit, or not of that format.
+    """
     if not content:
         raise refuse("the file is empty", "check that the export finished")
     if file_format == "parquet":
         return parse_parquet(content)
-    return parse_csv(gunzip(content) if file_format == "csv.gz" else content)
+    if file_format == "xlsx":
+        return parse_workbook(content, written.sheet)
+    return parse_csv(gunzip(content) if file_format == "csv.gz" else content, written)
 
 
 def _sniffed(content: bytes) -> FileFormat:
     if content.startswith(b"PAR1"):
         return "parquet"
+    if content.startswith(b"PK\x03\x04"):
+        return "xlsx"
     return "csv.gz" if content.startswith(b"\x1f\x8b") else "csv"
 
 

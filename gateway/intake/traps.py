@@ -91,6 +91,8 @@ def _numeric_traps(cells: Cells, proposal: Proposal) -> list[str]:
             told.append(
                 f"TRAP {_cells(int(counts[end]))} of {kind} far from all others: missing in disguise, or a slip?"
             )
+            if values[end] == 0 or _nines(values[end]):
+                told.append(f'if they are missing, add:  missing = ["{values[end]:.0f}"]  and  nullable = true')
     zeros = int(counts[values == 0].sum())
     if len(values) > 20 and rows / 5 <= zeros < rows:
         told.append(f"TRAP {zeros} of {rows} values are zero, the rest spread out: an amount that is mostly absent")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gateway.intake.cells import Typed, type_cells
+from gateway.intake.cells import Typed, type_cells, with_point
 from gateway.intake.checks import check_values, column_dtype
 from gateway.intake.errors import IntakeError, Problem
 from gateway.intake.formulas import restore
@@ -53,8 +53,9 @@ def type_table(
 ) -> TypedTable:
     """Hold a raw table against its dictionary.
 
-    With ``released`` the table is a candidate or released file: it holds the released columns only, one row is one
-    person, and the quote that guards formula cells in CSV is taken off. Columns that never leave are not checked,
+    With ``released`` the table is a candidate or released file: it holds the released columns and the fresh keys of
+    identifier columns only, one row is one person unless the patients have fresh keys, and the quote that guards
+    formula cells in CSV is taken off. Columns that never leave are not checked,
     but for the patient column. The order of columns in the file does not matter. With ``rows_bounded_later`` more
     rows of a patient than ``max_rows_per_patient`` are no problem: whoever takes the table leaves some out.
 
@@ -67,12 +68,14 @@ def type_table(
     """
     if released and raw.from_csv:
         raw = restore(raw, dictionary)
-    expected = dictionary.released if released else tuple(dictionary.columns)
+    expected = dictionary.leaving if released else tuple(dictionary.columns)
     problems = _column_problems(raw, expected) + _dictionary_problems(dictionary)
     present = [name for name in dictionary.released if name in raw.columns]
     if not present:
         raise IntakeError(problems)
-    typed = {name: _typed(name, raw.columns[name], dictionary) for name in present}
+    # a workbook or a database holds numbers as such; only text has a decimal sign of its own
+    decimal = dictionary.source.decimal if raw.from_csv and not released else "."
+    typed = {name: _typed(name, raw.columns[name], dictionary, decimal) for name in present}
     problems += [problem for column in typed.values() for problem in column.problems]
     people, patient_problems = _people(raw, dictionary, released, rows_bounded_later)
     problems += patient_problems
@@ -87,6 +90,32 @@ def type_table(
         raise IntakeError(problems)
     dropped = tuple(name for name in dictionary.columns if name in raw.columns and name not in typed)
     return TypedTable(frame, people, raw.row_count, dropped, tuple(_warnings(frame, people, dictionary)))
+
+
+def type_chunks(chunks: Iterable[RawTable], dictionary: Dictionary) -> Iterator[TypedTable]:
+    """Typed tables of successive parts of one table, in the same order; one patient has one code in all of them.
+
+    What can only be told of the whole, such as the rows of one patient, is not checked; a dependency without values
+    is held within each part.
+
+    Raises
+    ------
+    IntakeError
+        As for :func:`type_table`, of the first part that has a problem.
+    """
+    codes: dict[str, int] = {}
+    before = 0
+    bounded = dictionary.model_copy(update={"max_rows_per_patient": None})
+    for raw in chunks:
+        table = type_table(raw, bounded)
+        if dictionary.patient is None:
+            people = table.people + before
+        else:
+            cells = raw.columns[dictionary.patient]
+            place = np.array([codes.setdefault(text, len(codes)) for text in cells.spellings], dtype=np.int64)
+            people = place[cells.codes]
+        before += table.row_count
+        yield replace(table, people=people)
 
 
 def missing_spellings(name: str, dictionary: Dictionary) -> tuple[str, ...]:
@@ -118,8 +147,11 @@ def _dictionary_problems(dictionary: Dictionary) -> list[Problem]:
     ]
 
 
-def _typed(name: str, cells: Cells, dictionary: Dictionary) -> Typed:
-    return type_cells(name, cells, dictionary.columns[name], frozenset(missing_spellings(name, dictionary)))
+def _typed(name: str, cells: Cells, dictionary: Dictionary, decimal: str) -> Typed:
+    column = dictionary.columns[name]
+    if decimal == "," and column.type in ("integer", "number"):
+        cells = replace(cells, spellings=tuple(with_point(text) for text in cells.spellings))
+    return type_cells(name, cells, column, frozenset(missing_spellings(name, dictionary)))
 
 
 def _people(
@@ -127,7 +159,7 @@ def _people(
 ) -> tuple[NDArray[np.int64], list[Problem]]:
     patient = dictionary.patient
     everyone = np.arange(raw.row_count, dtype=np.int64)
-    if patient is None or released or patient not in raw.columns:
+    if patient is None or patient not in raw.columns or (released and patient not in dictionary.surrogates):
         return everyone, []
     cells = raw.columns[patient]
     spellings = missing_spellings(patient, dictionary)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from gateway.intake.cells import snap
 from gateway.intake.checks import check_shape, check_values
-from gateway.intake.errors import IntakeError
+from gateway.intake.errors import IntakeError, refuse
 from gateway.intake.formulas import guard
 from gateway.intake.typed import missing_spellings
 from policies import Column, Dictionary
@@ -22,28 +23,34 @@ _QUOTED = re.compile('[",\r\n\ufeff]')
 _DAY = re.compile(r"T00:00:00$")
 
 
-def write_csv(frame: pd.DataFrame, dictionary: Dictionary) -> bytes:
+def write_csv(frame: pd.DataFrame, dictionary: Dictionary, keys: Mapping[str, Sequence[str]] | None = None) -> bytes:
     """A typed frame as CSV: RFC 4180 with LF line ends, UTF-8 without mark, the same bytes for the same frame.
 
     Whole numbers have no decimal point, other numbers the fewest digits that read back to the same number; dates are
     ISO 8601; a missing cell is the first missing spelling of its column; texts that a spreadsheet would run are
-    guarded by an apostrophe (OWASP, CSV Injection), which ``type_table(..., released=True)`` takes off again.
+    guarded by an apostrophe (OWASP, CSV Injection), which ``type_table(..., released=True)`` takes off again. ``keys``
+    are the fresh keys of the surrogate columns, one per row: letters and digits, which need no guard.
 
     Raises
     ------
     IntakeError
         The frame is not a typed frame of this dictionary, or breaks it.
     """
-    _check(frame, dictionary)
-    names = dictionary.released
-    columns = [_texts(frame[name], dictionary.columns[name], _missing_text(name, dictionary)) for name in names]
+    fresh = _checked(frame, dictionary, keys)
+    names = dictionary.leaving
+    columns = [
+        fresh[name] if name in fresh else _texts(frame[name], dictionary.columns[name], _missing_text(name, dictionary))
+        for name in names
+    ]
     alone = len(names) == 1
     lines = [",".join(_cell(name) for name in names)]
     lines += ['""' if alone and not row[0] else ",".join(row) for row in zip(*columns, strict=True)]
     return ("\n".join(lines) + "\n").encode("utf-8")
 
 
-def write_parquet(frame: pd.DataFrame, dictionary: Dictionary) -> bytes:
+def write_parquet(
+    frame: pd.DataFrame, dictionary: Dictionary, keys: Mapping[str, Sequence[str]] | None = None
+) -> bytes:
     """A typed frame as Parquet: int64, double, date, timestamp or string per column, missing is null.
 
     The same frame gives the same bytes with the same pyarrow; no pandas or Arrow extras are stored, so any reader
@@ -54,19 +61,29 @@ def write_parquet(frame: pd.DataFrame, dictionary: Dictionary) -> bytes:
     IntakeError
         The frame is not a typed frame of this dictionary, or breaks it.
     """
-    _check(frame, dictionary)
-    arrays = [_array(frame[name], dictionary.columns[name]) for name in dictionary.released]
-    table = pa.Table.from_arrays(arrays, names=list(dictionary.released))
+    fresh = _checked(frame, dictionary, keys)
+    arrays = [
+        pa.array(fresh[name], pa.string()) if name in fresh else _array(frame[name], dictionary.columns[name])
+        for name in dictionary.leaving
+    ]
+    table = pa.Table.from_arrays(arrays, names=list(dictionary.leaving))
     sink = io.BytesIO()
     pq.write_table(table, sink, compression="snappy", version="2.6", store_schema=False)
     return sink.getvalue()
 
 
-def _check(frame: pd.DataFrame, dictionary: Dictionary) -> None:
+def _checked(
+    frame: pd.DataFrame, dictionary: Dictionary, keys: Mapping[str, Sequence[str]] | None
+) -> dict[str, list[str]]:
+    """The fresh keys of each identifier column that has them, one per row."""
     check_shape(frame, dictionary)
     problems = check_values(frame, dictionary)
     if problems:
         raise IntakeError(problems)
+    fresh = {name: list(given) for name, given in (keys or {}).items()}
+    if set(fresh) != set(dictionary.surrogates) or any(len(given) != len(frame) for given in fresh.values()):
+        raise refuse("the fresh keys do not fit the dictionary's surrogate columns", "give one key per row of each")
+    return fresh
 
 
 def _array(values: pd.Series, column: Column) -> pa.Array:

@@ -7,19 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.intake import IntakeError, split_alone
-from gateway.intake.raw import Cells
+from gateway.intake import IntakeError, RawTable, draw_lots, split_alone
 
 KEY = bytes(range(32))
 
 
-def cells(names: list[str]) -> Cells:
-    spellings = list(dict.fromkeys(names))
-    return Cells(tuple(spellings), np.array([spellings.index(name) for name in names], dtype=np.int32))
-
-
 def sides(names: list[str], key: bytes = KEY) -> dict[str, bool]:
-    train, holdout = split_alone(len(names), cells(names), key)
+    train, holdout = split_alone(draw_lots(RawTable.from_text({"patient": names}), "patient", key))
     assert sorted([*train, *holdout]) == list(range(len(names)))
     found = {names[row]: True for row in train}
     for row in holdout:
@@ -27,8 +21,15 @@ def sides(names: list[str], key: bytes = KEY) -> dict[str, bool]:
     return found | {names[row]: False for row in holdout}
 
 
+def lots_of_rows(rows: list[tuple[str, str | None]]) -> list[int]:
+    ages, sexes = zip(*rows, strict=True)
+    found: list[int] = draw_lots(RawTable.from_text({"age": ages, "sex": sexes}), None, KEY).tolist()
+    return found
+
+
 LETTERS = st.characters(categories=("L", "N", "P"))
 names = st.lists(st.text(LETTERS, min_size=1, max_size=5), min_size=30, max_size=60)
+rows = st.lists(st.tuples(st.sampled_from(["", "40", "4"]), st.sampled_from([None, "", "0", "f"])), min_size=1)
 
 
 @given(names, st.integers(0, 60), st.text(LETTERS, min_size=1, max_size=5))
@@ -46,40 +47,44 @@ def test_a_patient_keeps_the_side_in_another_table_and_another_order() -> None:
     assert sides(people, bytes(32)) != first  # another key, other lots
 
 
+@given(rows, st.integers(0, 20), st.tuples(st.sampled_from(["", "40"]), st.sampled_from([None, "0"])))
+def test_one_more_row_anywhere_adds_one_lot_and_changes_none(
+    found: list[tuple[str, str | None]], place: int, newcomer: tuple[str, str | None]
+) -> None:
+    """Without a patient column a row is known by its cells; of equal rows it does not matter which has which lot."""
+    before = list(zip(found, lots_of_rows(found), strict=True))
+    longer = [*found[:place], newcomer, *found[place:]]
+    after = list(zip(longer, lots_of_rows(longer), strict=True))
+    for pair in before:
+        after.remove(pair)
+    assert [row for row, _ in after] == [newcomer]
+    assert len({lot for _, lot in before}) == len(before)  # equal rows have lots of their own
+
+
+def test_the_order_of_columns_does_not_matter_and_null_is_not_an_empty_text() -> None:
+    table = {"age": ["4", "40"], "sex": ["0", ""]}
+    turned = draw_lots(RawTable.from_text(dict(reversed(table.items()))), None, KEY)
+    assert draw_lots(RawTable.from_text(table), None, KEY).tolist() == turned.tolist()
+    assert len(set(lots_of_rows([("4", None), ("4", ""), ("", "4")]))) == 3
+
+
 def test_about_the_asked_share_is_held_out() -> None:
-    people = [f"P{i}" for i in range(4000)]
+    table = RawTable.from_text({"patient": [f"P{i}" for i in range(4000)]})
     for fraction in (0.2, 0.5):
-        for column in (cells(people), None):
-            _, holdout = split_alone(4000, column, KEY, fraction)
-            # six standard deviations of a binomial: a false alarm in 2e-9 of all runs
+        for patient in ("patient", None):
+            _, holdout = split_alone(draw_lots(table, patient, KEY), fraction)
+            # six standard deviations of a binomial: a false alarm in 2e-9 of all keys
             assert abs(len(holdout) - 4000 * fraction) < 6 * np.sqrt(4000 * fraction * (1 - fraction))
 
 
-def test_rows_without_a_patient_column_draw_anew_each_time() -> None:
-    first, again = (split_alone(300, None, KEY)[0].tolist() for _ in range(2))
-    assert first != again  # equal by chance in 2e-90 of all runs
+@pytest.mark.parametrize("fraction", [0.0, 1.0])
+def test_a_fraction_that_leaves_a_side_empty_is_refused(fraction: float) -> None:
+    with pytest.raises(IntakeError, match="fraction"):
+        split_alone(np.arange(30, dtype=np.uint64), fraction)
 
 
-def test_lots_of_rows_agree_for_neighbouring_tables(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The coupling of the docstring: with the shared rows' lots equal, only the added row differs."""
-    shared = np.random.default_rng(3).integers(0, 2**64, 50, dtype=np.uint64)
-    with_row = np.insert(shared, 20, np.uint64(7))
-    monkeypatch.setattr("os.urandom", lambda size: shared.tobytes() if size == 400 else with_row.tobytes())
-    small, large = split_alone(50, None, KEY)[1], split_alone(51, None, KEY)[1]
-    moved = [row + (row >= 20) for row in small]
-    assert sorted([*moved, 20]) == large.tolist()
-
-
-@pytest.mark.parametrize(
-    ("rows", "column", "key", "fraction"),
-    [
-        (30, None, KEY, 0.0),
-        (30, None, KEY, 1.0),
-        (30, None, b"short", 0.5),
-        (31, cells([f"P{i}" for i in range(30)]), KEY, 0.5),
-        (3, cells(["one", "one", "one"]), KEY, 0.5),
-    ],
-)
-def test_what_cannot_be_split_is_refused(rows: int, column: Cells | None, key: bytes, fraction: float) -> None:
-    with pytest.raises(IntakeError):
-        split_alone(rows, column, key, fraction)
+def test_a_short_key_and_people_all_on_one_side_are_refused() -> None:
+    with pytest.raises(IntakeError, match="32 bytes"):
+        draw_lots(RawTable.from_text({"patient": ["a", "b"]}), "patient", b"short")
+    with pytest.raises(IntakeError, match="one side"):
+        split_alone(np.zeros(3, dtype=np.uint64))
