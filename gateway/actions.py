@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Self
 
 from audit.record import files, keys
 from audit.record.approval import Action, ReleaseAction, same_person
@@ -13,9 +15,10 @@ from audit.record.envelope import IN_TOTO, MAX_BYTES, verify
 from audit.record.errors import RecordError, VerificationError
 from audit.record.keys import EnvelopeSigner
 from audit.record.log import LogWriter, ReleaseLog
-from audit.record.oversight import Logged, to_bytes
+from audit.record.oversight import Logged, VoidAct, actions_on, to_bytes
+from audit.record.proof import entry_of
 from audit.record.statement import ACTIONS_FILE, RECORD_FILE, ReleaseRecord
-from audit.record.trust import TrustedKey
+from audit.record.trust import TrustedKey, TrustFile
 from gateway.errors import GatewayError
 from gateway.files import make_private_folder, write_private
 from gateway.logbook import ACTIONS
@@ -28,12 +31,16 @@ class Said:
     """One action as it was logged, and the record's whole actions file with it.
 
     ``counts`` is false for an approval in a role that the policy does not ask for: it can only take a refusal back.
+    ``void`` are acts on the same record that count for nothing. ``foreign`` are files among the workspace's acts that
+    no listed key has signed: in no actions file, and for somebody to look into.
     """
 
     action: ReleaseAction
     log_index: int
     content: bytes
     counts: bool
+    void: tuple[VoidAct, ...] = ()
+    foreign: tuple[str, ...] = ()
 
 
 def act(
@@ -63,13 +70,13 @@ def act(
         The key is not listed, or its holder asked for this release or ran it; a refusal needs no approval.
     RecordError
         The role may not do that; a record is not this workspace's, or not in its log; the successor was denied or
-        revoked.
+        revoked; an act that stands in the log is gone from the workspace, or altered.
     """
     record_bytes = _read(target)
     record = _opened(record_bytes, workspace)
     moment = (now or datetime.now(UTC)).replace(microsecond=0)
     entry = _entry(signer, workspace)
-    following = None if successor is None else _successor(successor, workspace)
+    following = None if successor is None else _Successor.open(successor, workspace)
     _check_may(action, entry, record)
     statement = ReleaseAction(
         action=action,
@@ -79,7 +86,7 @@ def act(
         reason=reason,
         at=moment,
         meaning=meaning,
-        superseded_by=following,
+        superseded_by=None if following is None else following.sha256,
     )
     check_in_force(workspace.folder / "keys", "log")
     log_key = keys.load_private_key(workspace.folder / "keys" / "log.pem", passphrase)
@@ -91,20 +98,23 @@ def act(
         for path in (target, *(() if successor is None else (successor,))):
             if writer.prove(_read(path)) is None:
                 raise RecordError(f"{path.name}: the record is not in this workspace's log; give the right workspace")
+        acts, foreign = _logged_acts(folder, workspace, writer)
         if following is not None:
-            _check_not_revoked(following, folder, workspace, writer)
+            following.check_not_revoked(_proven(acts.get(following.sha256, []), writer), workspace, moment)
         index = writer.next_index
         entry.check(entry.role, moment, log_index=index)
         envelope = statement.sign(signer)
         name = f"{index:08d}-{hashlib.sha256(envelope).hexdigest()[:12]}.dsse.json"
         write_private(folder / name, envelope)
         writer.append(envelope)
-        said = _logged_on(statement.record_sha256, folder, workspace, writer)
-        content = to_bytes(logged for _, logged in said)
+        logged = _proven([*acts.get(statement.record_sha256, []), envelope], writer)
+    content = to_bytes(logged)
+    heard = actions_on(record, record_bytes, logged, workspace_trust(workspace, moment), moment)
     if target.is_dir():
         files.replace(target / ACTIONS_FILE, content, mode=0o600, error=RecordError)
     roles = record.oversight.roles
-    return Said(statement, index, content, counts=action != "approve" or not roles or entry.role in roles)
+    counts = action != "approve" or not roles or entry.role in roles
+    return Said(statement, index, content, counts, heard.void, foreign)
 
 
 def _check_may(action: Action, entry: TrustedKey, record: ReleaseRecord) -> None:
@@ -120,22 +130,39 @@ def _check_may(action: Action, entry: TrustedKey, record: ReleaseRecord) -> None
         )
 
 
-def _successor(target: Path, workspace: Workspace) -> str:
-    """SHA-256 of the envelope of a release that may take another's place."""
-    content = _read(target)
-    try:
-        record = _opened(content, workspace)
-    except RecordError as cause:
-        raise RecordError(f"the successor {target.name}: {cause}") from None
-    if not record.allowed:
-        raise RecordError(f"the successor {target.name}: the policy has denied it; give a release that was allowed")
-    return hashlib.sha256(content).hexdigest()
+@dataclass(frozen=True)
+class _Successor:
+    """A release that is to take another's place."""
+
+    name: str
+    envelope: bytes
+    record: ReleaseRecord
+
+    @classmethod
+    def open(cls, target: Path, workspace: Workspace) -> Self:
+        content = _read(target)
+        try:
+            record = _opened(content, workspace)
+        except RecordError as cause:
+            raise RecordError(f"the successor {target.name}: {cause}") from None
+        if not record.allowed:
+            raise RecordError(f"the successor {target.name}: the policy has denied it; give a release that was allowed")
+        return cls(target.name, content, record)
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.envelope).hexdigest()
+
+    def check_not_revoked(self, acts: Iterable[Logged], workspace: Workspace, now: datetime) -> None:
+        heard = actions_on(self.record, self.envelope, acts, workspace_trust(workspace, now), now)
+        if any(each.action == "revoke" for each in heard.actions):
+            raise RecordError("the successor was revoked: nobody may rely on it; give another release")
 
 
-def _check_not_revoked(record_sha256: str, folder: Path, workspace: Workspace, writer: LogWriter) -> None:
-    said = (action for action, _ in _logged_on(record_sha256, folder, workspace, writer))
-    if any(action.action == "revoke" for action in said):
-        raise RecordError("the successor was revoked: nobody may rely on it; give another release")
+def workspace_trust(workspace: Workspace, now: datetime) -> TrustFile:
+    """The workspace's own list of keys, in the form that acts are held against."""
+    ring = workspace.keyring
+    return TrustFile(max(1, ring.trust_version), now, ring.keys)
 
 
 def _entry(signer: EnvelopeSigner, workspace: Workspace) -> TrustedKey:
@@ -145,18 +172,43 @@ def _entry(signer: EnvelopeSigner, workspace: Workspace) -> TrustedKey:
     return entry
 
 
-def _logged_on(
-    record_sha256: str, folder: Path, workspace: Workspace, writer: LogWriter
-) -> list[tuple[ReleaseAction, Logged]]:
+def _logged_acts(
+    folder: Path, workspace: Workspace, writer: LogWriter
+) -> tuple[dict[str, list[bytes]], tuple[str, ...]]:
+    """The envelopes of acts in the log by the record they are about, and files that no listed key has signed.
+
+    Raises
+    ------
+    RecordError
+        There are such files, and the log has entries whose envelope is gone: one of them may have been it.
+    """
     listed = [entry.public_key for entry in workspace.keyring.keys]
-    found = []
+    found: dict[str, list[bytes]] = {}
+    foreign, held, logged = [], set(), set(writer.entries)
     for path in sorted(folder.glob("*.dsse.json")):
         envelope = files.read(path, maximum=MAX_BYTES, error=RecordError)
-        action = ReleaseAction.from_payload(verify(envelope, listed, payload_type=IN_TOTO))
-        proof = writer.prove(envelope)  # None: a crash came between signing and logging, and nobody was told
-        if action.record_sha256 == record_sha256 and proof is not None:
-            found.append((action, Logged(envelope, proof)))
-    return found
+        entry = entry_of(envelope)
+        held.add(entry)
+        try:
+            about = ReleaseAction.from_payload(verify(envelope, listed, payload_type=IN_TOTO)).record_sha256
+        except VerificationError:
+            foreign.append(path.name)
+            continue
+        if entry in logged:  # else: a crash came between signing and logging, and nobody was told
+            found.setdefault(about, []).append(envelope)
+    if foreign:
+        held |= {entry_of(_read(path)) for path in workspace.records.glob("*.dsse.json")}
+        gone = len(logged - held)
+        if gone:
+            raise RecordError(
+                f"{len(foreign)} acts, such as {foreign[0]}, are signed by no listed key, and the envelopes of {gone} "
+                "log entries are gone: an act may have been altered; restore the workspace's folder actions"
+            )
+    return found, tuple(foreign)
+
+
+def _proven(envelopes: Iterable[bytes], writer: LogWriter) -> list[Logged]:
+    return [Logged(each, proof) for each in envelopes if (proof := writer.prove(each)) is not None]
 
 
 def _opened(record: bytes, workspace: Workspace) -> ReleaseRecord:

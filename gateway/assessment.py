@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from threadpoolctl import threadpool_limits
 
+from audit.measures.cumulative import NAMES as CUMULATIVE
 from audit.run import AuditResult, run_audit
 from audit.tables import AuditTables
+from gateway.earlier import NOTHING_EARLIER, Earlier
 from gateway.intake import TypedTable
 from gateway.progress import Progress
+from gateway.safe_harbor import safe_harbor
 from policies import Decision, Dictionary, Measurement, Policy, decide
 
 CLAIMED = ("dp_epsilon", "dp_delta")
@@ -32,7 +34,7 @@ class Assessment:
 
 
 def assess(
-    released: pd.DataFrame,
+    released: TypedTable,
     train: TypedTable,
     holdout: TypedTable,
     dictionary: Dictionary,
@@ -40,8 +42,9 @@ def assess(
     rng: np.random.Generator,
     progress: Progress,
     known: Sequence[Measurement] = (),
+    earlier: Earlier = NOTHING_EARLIER,
 ) -> Assessment:
-    """Run every measure on ``released``, a typed frame parsed from the candidate's own bytes (I-1), and decide.
+    """Run every measure on ``released``, a typed table parsed from the candidate's own bytes (I-1), and decide.
 
     Parameters
     ----------
@@ -49,29 +52,58 @@ def assess(
         Real rows the generator has seen, and real rows it has not. No person is in both.
     known
         What is known of the candidate without measuring it, such as the epsilon of its claim.
+    earlier
+        What was released of these people before: the candidate is measured together with it as well.
 
-    Every interval is at the policy's confidence split over the attempts it allows (Bonferroni), so that trying again
-    does not make a pass by luck more likely than the policy says.
+    Every interval is at the policy's confidence split over the looks it allows, attempts and their stages (Bonferroni),
+    so that neither trying again nor a remedy makes a pass by luck more likely than the policy says.
     """
-    tables = AuditTables(
-        dictionary=dictionary,
-        train=train.frame,
-        holdout=holdout.frame,
-        released=released,
-        train_people=train.people,
-        holdout_people=holdout.people,
-        attacker_class_size=policy.attacker.class_size,
-        attacker_known_columns=policy.attacker.known_columns,
-        confidence=1 - (1 - policy.confidence) / policy.attempts.max,
-    )
+    tables = tables_of(released, train, holdout, dictionary, policy, earlier)
     with threads_for(len(train.frame)):
         result = run_audit(tables, rng, progress=progress.stage("auditing"))
     real_rows = len(train.frame) + len(holdout.frame)
     ratio = Measurement.exact(
-        "rows_per_real_row", len(released) / real_rows, n=len(released), method="released rows over rows of the table"
+        "rows_per_real_row",
+        released.row_count / real_rows,
+        n=released.row_count,
+        method="released rows over rows of the table",
     )
-    measurements = (*result.measurements, ratio, *known)
+    measurements = (*_held_back(result.measurements, earlier), ratio, *safe_harbor(dictionary), *known)
     return Assessment(tables, result, measurements, decide(policy, measurements))
+
+
+def tables_of(
+    released: TypedTable, train: TypedTable, holdout: TypedTable, dictionary: Dictionary, policy: Policy,
+    earlier: Earlier = NOTHING_EARLIER,
+) -> AuditTables:  # fmt: skip
+    """The tables an audit compares, with what the policy assumes of the attacker."""
+    return AuditTables(
+        dictionary=dictionary,
+        train=train.frame,
+        holdout=holdout.frame,
+        released=released.frame,
+        released_people=released.people if dictionary.patient in dictionary.surrogates else None,
+        train_people=train.people,
+        holdout_people=holdout.people,
+        attacker_class_size=policy.attacker.class_size,
+        attacker_known_columns=policy.attacker.known_columns,
+        confidence=1 - (1 - policy.confidence) / policy.looks,
+        earlier=earlier.frame,
+    )
+
+
+def _held_back(measurements: Sequence[Measurement], earlier: Earlier) -> tuple[Measurement, ...]:
+    """Nothing is said of all releases together where the rows of one of them are not at hand."""
+    if not earlier.lost:
+        return tuple(measurements)
+    reason = (
+        f"the rows of {earlier.lost} of {earlier.releases} earlier releases are not at hand: not in this workspace's "
+        "evidence, not as released, or without all columns of now; restore the evidence"
+    )
+    return tuple(
+        Measurement.void(each.name, status="inconclusive", reason=reason) if each.name in CUMULATIVE else each
+        for each in measurements
+    )
 
 
 def without_claim(reason: str) -> tuple[Measurement, ...]:

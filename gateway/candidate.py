@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,9 +12,10 @@ from numpy.typing import NDArray
 from gateway.assessment import threads_for
 from gateway.intake import (
     RawTable,
+    Snapshot,
     TypedTable,
+    fresh_keys,
     read_table,
-    split_people,
     type_table,
     write_csv,
     write_parquet,
@@ -25,9 +25,7 @@ from gateway.settings import SynthesizerSettings
 from policies import Dictionary, Policy
 from synth import HybridSynthesizer
 
-HOLDOUT_SHARE = 0.5  # equal halves, so that nearness to either is comparable without a correction
-
-Split = Callable[[RawTable], tuple[NDArray[np.int64], NDArray[np.int64]]]
+Split = Callable[[RawTable, TypedTable], tuple[NDArray[np.int64], NDArray[np.int64]]]
 
 
 @dataclass(frozen=True)
@@ -46,26 +44,47 @@ class Parts:
 
 @dataclass(frozen=True)
 class Streams:
-    """The statistical randomness of one release, a generator of its own for each step, all from one seed."""
+    """The statistical randomness of one release, a generator of its own for each step, all from one seed.
 
-    split: np.random.Generator
+    ``again`` is that of the audit after a remedy, ``keys`` that of the fresh keys that stand in for identifiers.
+    """
+
     fit: np.random.Generator
     sample: np.random.Generator
     audit: np.random.Generator
+    remedy: np.random.Generator
+    again: np.random.Generator
+    keys: np.random.Generator
 
     @classmethod
     def of(cls, seed: np.random.SeedSequence) -> Streams:
-        return cls(*(np.random.default_rng(child) for child in seed.spawn(4)))
+        return cls(*(np.random.default_rng(child) for child in seed.spawn(6)))
 
 
-def read_parts(
-    data: Path, dictionary: Dictionary, policy: Policy, split: Split | None, rng: np.random.Generator,
-    progress: Progress,
-) -> Parts:  # fmt: skip
-    """Read and check the table, and divide its people.
+@dataclass(frozen=True)
+class Sampled:
+    """Synthetic rows, a typed frame, and (rows,) codes of the synthetic person each belongs to."""
 
-    ``split`` is that of a release under differential privacy, where nobody's side may depend on anybody else; without
-    it the halves are stratified by the target, at random by ``rng``.
+    frame: pd.DataFrame
+    people: NDArray[np.int64]
+
+    def mended(self, frame: pd.DataFrame) -> Sampled:
+        """The same with some rows changed by a remedy; each of those is a person of its own."""
+        changed = ~(frame.eq(self.frame) | (frame.isna() & self.frame.isna())).all(axis=1).to_numpy()
+        alone = int(self.people.max(initial=-1)) + 1 + np.arange(len(frame))
+        return Sampled(frame, np.where(changed, alone, self.people))
+
+    def serialise(self, dictionary: Dictionary, rng: np.random.Generator) -> dict[str, bytes]:
+        """The candidate's files: these bytes are audited, hashed and moved into the bundle (I-1)."""
+        keys = fresh_keys(dictionary, self.people, rng)
+        return {
+            "data.parquet": write_parquet(self.frame, dictionary, keys),
+            "data.csv": write_csv(self.frame, dictionary, keys),
+        }
+
+
+def read_parts(data: Snapshot, dictionary: Dictionary, policy: Policy, split: Split, progress: Progress) -> Parts:
+    """Read and check the table, and divide its people by ``split``.
 
     Raises
     ------
@@ -73,41 +92,37 @@ def read_parts(
         It is not the table its dictionary speaks of.
     """
     progress.stage("reading the table")
-    raw = read_table(data)
+    raw = data.table()
     table = type_table(
-        raw, dictionary, minimum_people=policy.minimum_people, rows_bounded_later=split is not None
-    )  # fmt: skip
+        raw,
+        dictionary,
+        minimum_people=policy.minimum_people,
+        rows_bounded_later=policy.differential_privacy is not None,
+    )
     for warning in table.warnings:
         progress.note(warning)
-    if split is not None:
-        seen, unseen = split(raw)
-    else:
-        classes = None
-        if dictionary.target is not None:
-            classes = table.frame[dictionary.target].cat.codes.to_numpy().astype(np.int64)
-        seen, unseen = split_people(table.people, rng, HOLDOUT_SHARE, classes=classes)
+    seen, unseen = split(raw, table)
     return Parts(table.take(seen), table.take(unseen), unseen)
 
 
 def fit_hybrid(
-    dictionary: Dictionary, settings: SynthesizerSettings, train: TypedTable, rng: np.random.Generator,
-    progress: Progress,
+    dictionary: Dictionary, policy: Policy, settings: SynthesizerSettings, train: TypedTable,
+    rng: np.random.Generator, progress: Progress,
 ) -> HybridSynthesizer:  # fmt: skip
-    """The synthesizer without differential privacy: the same table, settings and ``rng`` give the same one."""
-    synthesizer = HybridSynthesizer(dictionary, **settings.arguments())
+    """The synthesizer without differential privacy: the same table, policy, settings and ``rng`` give the same one.
+
+    A category, spike or number of rows that fewer people hold than the policy's attacker may single out is not made.
+    """
+    smallest = policy.attacker.class_size
+    synthesizer = HybridSynthesizer(dictionary, **settings.arguments(), minimum_people=smallest)
     with threads_for(train.row_count):
         return synthesizer.fit(
             train.frame, rng, people=train.people, progress=progress.stage("fitting the synthesizer")
         )
 
 
-def serialise(sampled: pd.DataFrame, dictionary: Dictionary) -> dict[str, bytes]:
-    """The candidate's files: these bytes are audited, hashed and moved into the bundle (I-1)."""
-    return {"data.parquet": write_parquet(sampled, dictionary), "data.csv": write_csv(sampled, dictionary)}
-
-
-def parse_candidate(files: Mapping[str, bytes], dictionary: Dictionary) -> pd.DataFrame:
-    """The typed frame that a recipient reads from the released bytes, the same from either file.
+def parse_candidate(files: Mapping[str, bytes], dictionary: Dictionary) -> TypedTable:
+    """The typed table that a recipient reads from the released bytes, the same from either file.
 
     Raises
     ------
@@ -115,9 +130,9 @@ def parse_candidate(files: Mapping[str, bytes], dictionary: Dictionary) -> pd.Da
         The two files do not hold one table: a fault of ours, and nothing may be released.
     """
     parquet, csv = (
-        type_table(raw, dictionary, released=True).frame
+        type_table(raw, dictionary, released=True)
         for raw in (read_table(files["data.parquet"], "parquet"), read_table(files["data.csv"], "csv"))
     )
-    if not parquet.equals(csv):
+    if not (parquet.frame.equals(csv.frame) and np.array_equal(parquet.people, csv.people)):
         raise RuntimeError("the candidate's files disagree")
     return parquet

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from audit.record.statement import NO_OVERSIGHT, Oversight, PrivacyClaim
 from gateway.assessment import Assessment
+from gateway.remedy import Mended
 from policies import Dictionary, Policy
 from synth.selection import SelectionTrace
 
@@ -56,7 +57,8 @@ class Case:
 class Candidate:
     """What was made and measured; or nothing, and why. ``cancelled`` says why a claim that was due is not made.
 
-    ``held_out`` are the places in the table of the rows held out, kept where no key or seed gives them again.
+    ``held_out`` are the places in the table of the rows held out. ``mended`` says what remedies did to a first
+    candidate, and ``first`` how that one was measured; the rest is about the candidate that the decision is on.
     """
 
     files: Mapping[str, bytes] = field(default_factory=dict)
@@ -71,6 +73,13 @@ class Candidate:
     claim: PrivacyClaim | None = None
     cancelled: str = ""
     held_out: NDArray[np.int64] | None = None
+    mended: Mended | None = None
+    first: Assessment | None = None
+
+    @property
+    def remedies(self) -> tuple[str, ...]:
+        """The remedies that ran on this candidate; it is not what the synthesizer drew."""
+        return self.mended.ran if self.mended else ()
 
     @property
     def not_covered(self) -> tuple[str, ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +13,16 @@ from audit.report.inputs import Distances, EvidenceInputs
 from gateway.assessment import CLAIMED, Assessment, assess, without_claim
 from gateway.bundle import check_output
 from gateway.files import write_private
-from gateway.intake import TypedTable, read_table, split_people, type_table
+from gateway.intake import TypedTable, read_table, split_people, take_snapshot, type_table
 from gateway.progress import Progress
-from gateway.statements import read_dictionary, read_policy
+from gateway.statements import GATE_MEASURES, read_dictionary, read_policy
 from policies import Decision, Dictionary, Measurement, Policy, decide
 
 # what can be counted without real people the tool has never seen: it treats all real rows alike
-WITHOUT_HOLDOUT = frozenset({"k_anonymity", "k_map", "l_diversity", "rows_per_real_row"})
+WITHOUT_HOLDOUT = frozenset({
+    "k_anonymity", "k_map", "l_diversity", "t_closeness", "all_columns_k_anonymity", "all_columns_l_diversity",
+    *GATE_MEASURES,
+})  # fmt: skip
 NO_HOLDOUT = (
     "needs real people that the tool has never seen: keep some back before the tool runs and give them as --holdout"
 )
@@ -26,17 +30,26 @@ NO_HOLDOUT = (
 NO_CLAIM = "this gate claims it only of rows that it made itself: a finished file does not show what it was made from"
 
 
+@dataclass(frozen=True)
+class Checked:
+    """What a policy says of a file, and how long it took to say so, in seconds."""
+
+    decision: Decision
+    policy: Policy
+    seconds: float
+
+
 def check_file(
     synthetic: Path,
-    real: Path,
-    holdout: Path | None,
+    real: Path | str,
+    holdout: Path | str | None,
     dictionary_file: Path,
     policy_name: str,
     report: Path | None,
     *,
     seed: np.random.SeedSequence,
     progress: Progress,
-) -> Decision:
+) -> Checked:
     """Hold a file against a policy.
 
     Without a holdout every measure that compares people the tool has seen with people it has not is inconclusive, and
@@ -47,6 +60,7 @@ def check_file(
     PolicyError, DictionaryError, IntakeError, GatewayError
         The caller can mend something.
     """
+    started = time.monotonic()
     if report is not None:
         check_output(report)
     _, policy = read_policy(policy_name)
@@ -54,22 +68,27 @@ def check_file(
     progress.stage("reading the tables")
     released = type_table(read_table(synthetic), dictionary, released=True)
     private = policy.differential_privacy is not None
-    seen = type_table(read_table(real), dictionary, minimum_people=policy.minimum_people, rows_bounded_later=private)
+    seen = type_table(
+        take_snapshot(real, dictionary.source).table(),
+        dictionary,
+        minimum_people=policy.minimum_people,
+        rows_bounded_later=private,
+    )
     split_rng, audit_rng = (np.random.default_rng(child) for child in seed.spawn(2))
     if holdout is None:
         first, second = split_people(seen.people, split_rng)
         parts = seen.take(first), seen.take(second)
     else:
-        unseen = type_table(read_table(holdout), dictionary, rows_bounded_later=private)
+        unseen = type_table(take_snapshot(holdout, dictionary.source).table(), dictionary, rows_bounded_later=private)
         # codes of two files name different people
         parts = seen, replace(unseen, people=unseen.people + seen.people_count)
     known = without_claim(NO_CLAIM) if private else ()
-    assessment = assess(released.frame, *parts, dictionary, policy, audit_rng, progress, known)
+    assessment = assess(released, *parts, dictionary, policy, audit_rng, progress, known)
     if holdout is None:
         assessment = _without_comparisons(assessment, policy)
     if report is not None:
         write_private(report, _page(assessment, dictionary, policy, parts[0], compared=holdout is not None).encode())
-    return assessment.decision
+    return Checked(assessment.decision, policy, time.monotonic() - started)
 
 
 def _without_comparisons(assessment: Assessment, policy: Policy) -> Assessment:

@@ -4,27 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from gateway.errors import GatewayError
+if TYPE_CHECKING:  # keys are handled without the libraries that tables need
+    from gateway.intake import Snapshot
 
 
-def commitment_of(path: Path, key: bytes) -> str:
-    """HMAC-SHA256 of a file's bytes, in hexadecimal.
-
-    Raises
-    ------
-    GatewayError
-        The file cannot be read.
-    """
-    try:
-        commitment = hmac.new(key, digestmod=hashlib.sha256)
-        with path.open("rb") as file:
-            while chunk := file.read(1 << 20):
-                commitment.update(chunk)
-        return commitment.hexdigest()
-    except OSError as cause:
-        raise GatewayError(f"{path.name}: cannot be read ({cause.strerror}); check the path") from None
+def commitment_of(table: Snapshot, key: bytes) -> str:
+    """HMAC-SHA256 of everything a table depends on (of a file: its bytes), in hexadecimal."""
+    commitment = hmac.new(key, digestmod=hashlib.sha256)
+    table.feed(commitment.update)
+    return commitment.hexdigest()
 
 
 def commitment_id(key: bytes) -> str:

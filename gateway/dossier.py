@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,11 +28,13 @@ from audit.report.closeness import Closeness
 from audit.report.inputs import RecipientInputs, ReleasedFile, Verdict
 from gateway.bundle import publish, put, staging
 from gateway.case import Candidate, Case
+from gateway.earlier import BUNDLE
 from gateway.evidence import write_evidence
-from gateway.files import write_private
+from gateway.files import make_private_folder, write_private
 from gateway.ledger import Attempt
 from gateway.metadata import Description, metadata_files
 from gateway.provenance import DISTRIBUTION, Software, installed_software
+from gateway.stamping import NOT_ASKED, Stamped, Timestamps
 from gateway.workspace import UnlockedKeys, Workspace
 from policies import Decision, Policy, dictionary_to_toml, released_part
 
@@ -65,16 +67,18 @@ class Closed:
     reason: str
     evidence: Path
     log_index: int
+    stamped: Stamped = NOT_ASKED
 
 
 def conclude(
     case: Case, attempt: Attempt, decision: Decision, candidate: Candidate, out: Path, workspace: Workspace,
-    unlocked: UnlockedKeys,
+    unlocked: UnlockedKeys, request: str, timestamps: Timestamps | None = None,
 ) -> Closed:  # fmt: skip
-    """Write everything down, then let the bundle appear.
+    """Write everything down, then let the bundle appear. ``request`` is the digest by which the same is known again.
 
     The record is in the log and the ledger before the bundle has its name: a crash can leave a record without a
-    bundle, never a bundle without a record.
+    bundle, never a bundle without a record. The bundle's bytes are kept beside the evidence before the ledger has the
+    decision: what the ledger calls allowed can be issued again, and audited together with what comes later.
 
     Raises
     ------
@@ -82,57 +86,68 @@ def conclude(
         Something could not be written; no bundle exists.
     """
     decided_at = datetime.now(UTC).replace(microsecond=0)
-    reason = candidate.refusal or candidate.cancelled or _reason(case.policy, decision)
+    reason = candidate.refusal or candidate.cancelled or _reason(case.policy, decision, candidate.remedies)
     software = installed_software()
     evidence_folder = workspace.new_evidence_folder()
-    evidence_digest = write_evidence(evidence_folder, case, attempt, decision, candidate, reason, software, decided_at)
+    evidence_digest = write_evidence(
+        evidence_folder, case, attempt, decision, candidate, reason, software, decided_at, out
+    )
     files = _bundle_files(case, decision, candidate, reason, decided_at, software)
+    held = evidence_folder / BUNDLE
+    make_private_folder(held)
+    put(files, held)
     releases = workspace.log(unlocked)
-    with staging(workspace.staging) as stage, releases.writer() as log:
-        record = ReleaseRecord(
-            subjects=tuple(Subject(name, hashlib.sha256(content).hexdigest()) for name, content in files.items()),
-            decision="allowed" if decision.allowed else "denied",
-            reason=reason,
-            findings=_coarse(case.policy, decision),
-            policy=PolicyUsed(case.policy.id, case.policy_digest),
-            dictionary=DictionaryUsed(case.dictionary.name, case.dictionary_digest),
-            source=SourceCommitment(
-                f"hmac-sha256:{case.recorded_commitment or case.commitment}", unlocked.commitment_id
-            ),
-            released_rows=candidate.rows if decision.allowed else 0,
-            software=RecordedSoftware(
-                DISTRIBUTION, software.version, software.environment_digest, software.lock_digest
-            ),
-            synthesizer=_public_settings(candidate.synthesizer),
-            attempt=RecordedAttempt(attempt.number, attempt.maximum),
-            ledger_head=workspace.ledger.head(),
-            log=LogPosition(log.next_index, releases.origin, releases.public_key.public_bytes_raw()),
-            evidence_sha256=evidence_digest,
-            registered_at=datetime.fromisoformat(attempt.registered_at),
-            decided_at=decided_at,
-            expires_at=_expiry(case.policy, decision, decided_at),
-            not_covered=candidate.not_covered,
-            differential_privacy=candidate.claim,
-            oversight=case.oversight,
-        )
-        envelope = sign(record.to_payload(), IN_TOTO, unlocked.gate)
-        digest = hashlib.sha256(envelope).hexdigest()
-        write_private(workspace.records / f"{log.next_index:08d}-{digest[:12]}.dsse.json", envelope)
-        proof = log.append(envelope)
-        workspace.ledger.conclude(
-            attempt,
-            "decision",
-            {
-                "decision": record.decision,
-                "logIndex": proof.index,
-                "recordDigest": digest,
-                "evidence": evidence_folder.name,
-                "checkpoint": log.checkpoint.decode(),
-            },
-        )
-        put({**files, RECORD_FILE: envelope, PROOF_FILE: proof.to_bytes()}, stage)
+    with staging(workspace.staging) as stage:
+        with releases.writer() as log:
+            record = ReleaseRecord(
+                subjects=tuple(Subject(name, hashlib.sha256(content).hexdigest()) for name, content in files.items()),
+                decision="allowed" if decision.allowed else "denied",
+                reason=reason,
+                findings=_coarse(case.policy, decision),
+                policy=PolicyUsed(case.policy.id, case.policy_digest),
+                dictionary=DictionaryUsed(case.dictionary.name, case.dictionary_digest),
+                source=SourceCommitment(
+                    f"hmac-sha256:{case.recorded_commitment or case.commitment}", unlocked.commitment_id
+                ),
+                released_rows=candidate.rows if decision.allowed else 0,
+                software=RecordedSoftware(
+                    DISTRIBUTION, software.version, software.environment_digest, software.lock_digest
+                ),
+                synthesizer=_public_settings(candidate),
+                attempt=RecordedAttempt(attempt.number, attempt.maximum),
+                ledger_head=workspace.ledger.head(),
+                log=LogPosition(log.next_index, releases.origin, releases.public_key.public_bytes_raw()),
+                evidence_sha256=evidence_digest,
+                registered_at=datetime.fromisoformat(attempt.registered_at),
+                decided_at=decided_at,
+                expires_at=_expiry(case.policy, decision, decided_at),
+                not_covered=candidate.not_covered,
+                differential_privacy=candidate.claim,
+                oversight=case.oversight,
+            )
+            envelope = sign(record.to_payload(), IN_TOTO, unlocked.gate)
+            digest = hashlib.sha256(envelope).hexdigest()
+            write_private(workspace.records / f"{log.next_index:08d}-{digest[:12]}.dsse.json", envelope)
+            proof = log.append(envelope)
+            put({RECORD_FILE: envelope, PROOF_FILE: proof.to_bytes()}, held)
+            workspace.ledger.conclude(
+                attempt,
+                "decision",
+                {
+                    "decision": record.decision,
+                    "request": request,
+                    "logIndex": proof.index,
+                    "recordDigest": digest,
+                    "evidence": evidence_folder.name,
+                    "checkpoint": log.checkpoint.decode(),
+                },
+            )
+        # the log is free again while somebody outside is asked
+        stamped = NOT_ASKED if timestamps is None else timestamps.ask(envelope)
+        put(stamped.files(), held)
+        put({**files, RECORD_FILE: envelope, PROOF_FILE: proof.to_bytes(), **stamped.files()}, stage)
         publish(stage, out)
-    return Closed(reason, evidence_folder, proof.index)
+    return Closed(reason, evidence_folder, proof.index, stamped)
 
 
 def how_to_verify(approvals: int) -> str:
@@ -149,20 +164,33 @@ def how_to_verify(approvals: int) -> str:
     return _VERIFY.format(needed=needed, keys=_BY_TRUST, trust=_BY_TRUST, instead="")
 
 
-def _reason(policy: Policy, decision: Decision) -> str:
+_MENDED = {
+    "coarsen": "rows that pointed at few people were made coarser",
+    "suppress": "rows too close to real people were replaced",
+}
+
+
+def _reason(policy: Policy, decision: Decision, remedies: Sequence[str]) -> str:
     """The outcome in one coarse sentence: it goes to the requester (I-7)."""
     if policy.disclosure == "verdict":
-        return "the policy is met" if decision.allowed else "the policy is not met"
-    if decision.allowed:
-        return f"all {len(decision.findings)} limits of the policy are met"
-    return f"{len(decision.unmet)} of {len(decision.findings)} limits of the policy are not met"
+        outcome = "the policy is met" if decision.allowed else "the policy is not met"
+    elif decision.allowed:
+        outcome = f"all {len(decision.findings)} limits of the policy are met"
+    else:
+        outcome = f"{len(decision.unmet)} of {len(decision.findings)} limits of the policy are not met"
+    mended = " and ".join(_MENDED[name] for name in remedies)
+    return f"{outcome}, after {mended}" if mended else outcome
 
 
-def _public_settings(settings: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """What was set, without what was learned from the rows: learned weights stay in the evidence."""
-    if settings is None:
+def _public_settings(candidate: Candidate) -> dict[str, Any] | None:
+    """What was set, without what was learned from the rows: learned weights stay in the evidence.
+
+    Where a remedy ran, the rows are not the synthesizer's alone, and ``remedies`` names those that did.
+    """
+    if candidate.synthesizer is None:
         return None
-    return {name: value for name, value in settings.items() if not name.startswith("weights")}
+    public = {name: value for name, value in candidate.synthesizer.items() if not name.startswith("weights")}
+    return public | ({"remedies": list(candidate.remedies)} if candidate.remedies else {})
 
 
 def _coarse(policy: Policy, decision: Decision) -> tuple[CoarseFinding, ...] | None:
@@ -221,6 +249,6 @@ def _described(
         decided_at=decided_at,
         expires_at=_expiry(case.policy, decision, decided_at),
         software=(DISTRIBUTION, software.version),
-        settings=_public_settings(candidate.synthesizer) or {},
+        settings=_public_settings(candidate) or {},
         claim=candidate.claim,
     )

@@ -6,6 +6,7 @@ import hashlib
 import json
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from audit.report import render_evidence_report
 from audit.report.inputs import Distances, EvidenceInputs
@@ -14,6 +15,7 @@ from gateway.case import Candidate, Case
 from gateway.files import write_private
 from gateway.ledger import Attempt
 from gateway.provenance import DISTRIBUTION, Software
+from gateway.remedy import Mended
 from policies import Decision, released_part
 from synth.selection import SelectionTrace
 from synth.selection.trace import Point
@@ -21,9 +23,12 @@ from synth.selection.trace import Point
 
 def write_evidence(
     folder: Path, case: Case, attempt: Attempt, decision: Decision, candidate: Candidate, reason: str,
-    software: Software, decided_at: datetime,
+    software: Software, decided_at: datetime, out: Path,
 ) -> str:  # fmt: skip
-    """Exact values, the report and the custodian's statements; returns the digest that the public record carries."""
+    """Exact values, the report and the custodian's statements; returns the digest that the public record carries.
+
+    ``out`` is where the bundle will be.
+    """
     write_private(folder / "policy.toml", case.policy_bytes)
     write_private(folder / "dictionary.toml", case.dictionary_bytes)
     page = render_evidence_report(_report_inputs(case, attempt, decision, candidate, software, decided_at)).encode()
@@ -46,6 +51,8 @@ def write_evidence(
         "differentialPrivacy": candidate.claim.to_dict() if candidate.claim else None,
         "seedEntropy": case.seed_entropy,
         "heldOut": None if candidate.held_out is None else candidate.held_out.tolist(),
+        "remedies": _remedies(candidate),
+        "writtenTo": str(out.absolute()),
         "warnings": list(candidate.warnings),
         "seconds": dict(candidate.seconds),
         "environment": list(software.environment),
@@ -54,6 +61,22 @@ def write_evidence(
     content = json.dumps(document, indent=1, sort_keys=True, allow_nan=False).encode()
     write_private(folder / "evidence.json", content)
     return hashlib.sha256(content).hexdigest()
+
+
+def _remedies(candidate: Candidate) -> dict[str, Any] | None:
+    """What was mended, in exact counts, and what was measured before; None where the policy allows no remedy."""
+    mended = candidate.mended
+    if mended is None:
+        return None
+    first = candidate.first.measurements if candidate.first else ()
+    return {
+        "ran": list(mended.ran),
+        "why": mended.why,
+        "offending": dict(mended.offending),
+        "coarsened": mended.coarsened,
+        "replaced": mended.replaced,
+        "firstMeasured": [measurement_to_dict(measurement) for measurement in first],
+    }
 
 
 def _report_inputs(
@@ -77,6 +100,8 @@ def _report_inputs(
             not_covered=candidate.not_covered,
             stopped=candidate.refusal,
         )
+    if candidate.mended is not None:
+        facts["Remedies"] = _mended_line(candidate.mended)
     facts |= {f"Note {number}": warning for number, warning in enumerate(candidate.warnings, start=1)}
     return EvidenceInputs(
         decision=decision,
@@ -93,6 +118,12 @@ def _report_inputs(
         not_covered=candidate.not_covered,
         privacy=candidate.claim,
     )
+
+
+def _mended_line(mended: Mended) -> str:
+    found = ", ".join(f"{rows} {offence.replace('_', ' ')}" for offence, rows in mended.offending.items())
+    done = f"{mended.coarsened} rows coarsened, {mended.replaced} replaced, then measured again" if mended.ran else ""
+    return f"{done or f'none ran: {mended.why}'} (found: {found})"
 
 
 def _rewards(trace: SelectionTrace | None) -> tuple[tuple[str, float], ...]:

@@ -8,17 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-import numpy as np
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from numpy.typing import NDArray
-
 from audit.record.claim import PrivacyClaim
 from gateway.assessment import threads_for
-from gateway.candidate import HOLDOUT_SHARE
 from gateway.claim import claim_sheet
 from gateway.errors import BudgetExhaustedError
-from gateway.intake import RawTable, TypedTable, split_alone
+from gateway.halves import HOLDOUT_SHARE, LoneHalves, split_key
+from gateway.intake import TypedTable
 from gateway.ledger import Attempt, Charge, Ledger
 from gateway.progress import Progress
 from gateway.settings import SynthesizerSettings
@@ -103,14 +98,10 @@ class ChargedRelease:
     bare: int
     budget: PrivacyBudget
 
-    def split(self, raw: RawTable) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Rows to learn from and rows held out; every patient's side is a lot of their own."""
-        return split_by_lot(raw, self.planned.dictionary, self.planned.key)
-
     @property
-    def recurs(self) -> bool:
-        """Whether the table alone gives the same split again; without a patient column every lot is drawn anew."""
-        return self.planned.dictionary.patient is not None
+    def halves(self) -> LoneHalves:
+        """Rows to learn from and rows held out; every patient's side is a lot of their own."""
+        return LoneHalves(self.planned.dictionary, self.planned.key)
 
     def fit(self, train: TypedTable, progress: Progress) -> PrivateHybridSynthesizer:
         """The synthesizer, learned from ``train`` by the charged mechanisms alone.
@@ -186,17 +177,6 @@ def released_without_claim(ledger: Ledger, dataset: str, charges: Sequence[Charg
         and event["attemptSequence"] not in charged
         for event in ledger.events()
     )
-
-
-def split_by_lot(raw: RawTable, dictionary: Dictionary, key: bytes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows to learn from and rows held out; every patient's side is a lot of their own."""
-    patients = None if dictionary.patient is None else raw.columns[dictionary.patient]
-    return split_alone(raw.row_count, patients, key, HOLDOUT_SHARE)
-
-
-def split_key(secret: bytes, dataset: str) -> bytes:
-    """The key by which patients of ``dataset`` are held out: of its own, and the same in every release."""
-    return HKDF(SHA256(), 32, salt=b"sluice lone split", info=dataset.encode()).derive(secret)
 
 
 def fresh_commitment(secret: bytes, commitment: str, salt: bytes) -> str:

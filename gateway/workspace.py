@@ -11,7 +11,8 @@
 | `log/` | the transparency log |
 | `records/` | every signed record, by its place in the log |
 | `actions/` | what people have signed about them since: approvals, refusals, revocations |
-| `evidence/` | exact values and the report of each release; never leaves the custodian |
+| `evidence/` | exact values and the report of each release, which never leave the custodian; its bundle as written |
+| `splits/` | on which side of the split each person of a dataset is, under keyed digests |
 | `staging/` | a bundle being prepared; emptied when its process is gone |
 """
 
@@ -25,6 +26,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
@@ -45,11 +47,14 @@ from gateway.ledger.address import Address
 from gateway.passphrase import read_pin
 from gateway.signing import check_in_force, open_gate
 
+if TYPE_CHECKING:
+    from gateway.intake import Snapshot
+
 _MARK = "sluice-workspace"
 _LAYOUT = b"2\n"
 _LEDGER_FILE = "ledger.sqlite"
 _RECORDS = "*.dsse.json"
-_FOLDERS = ("keys", "records", "evidence", "staging")
+_FOLDERS = ("keys", "records", "evidence", "splits", "staging")
 
 
 @dataclass(frozen=True)
@@ -60,15 +65,9 @@ class UnlockedKeys:
     log: Ed25519PrivateKey
     commitment: bytes
 
-    def commit_file(self, path: Path) -> str:
-        """Keyed commitment to a source file: HMAC-SHA256, so that small tables cannot be guessed from the record.
-
-        Raises
-        ------
-        GatewayError
-            The file cannot be read.
-        """
-        return commitment_of(path, self.commitment)
+    def commit(self, table: Snapshot) -> str:
+        """Keyed commitment to a source table: HMAC-SHA256, so that small ones cannot be guessed from the record."""
+        return commitment_of(table, self.commitment)
 
     @property
     def commitment_id(self) -> str:
@@ -217,6 +216,10 @@ class Workspace:
     @property
     def staging(self) -> Path:
         return self.folder / "staging"
+
+    @property
+    def splits(self) -> Path:
+        return self.folder / "splits"
 
     @property
     def log_public_key(self) -> Path:

@@ -12,6 +12,7 @@ _COMMANDS = {
     "init": "gateway.cli.init:init",
     "dictionary": "gateway.cli.dictionary:dictionary",
     "policy": "gateway.cli.policy:policy",
+    "plan": "gateway.cli.plan:plan",
     "release": "gateway.cli.release:release",
     "check": "gateway.cli.check:check",
     "verify": "gateway.cli.verify:verify",

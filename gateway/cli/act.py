@@ -131,6 +131,10 @@ def _act(
     )  # fmt: skip
     if out is not None:
         files.replace(out, said.content, mode=0o600, error=RecordError)
+    for each in said.void:
+        click.secho(f"VOID: {each}", fg="red", err=True)
+    for name in said.foreign:
+        click.secho(f"PROBLEM: {name!a}: is signed by no listed key; see gateway audit list", fg="red", err=True)
     if not said.counts:
         click.echo(f"Note: the policy does not count approvals by an {said.action.role}", err=True)
     if as_json:

@@ -85,7 +85,9 @@ def show(which: str, workspace_folder: Path, as_json: bool) -> None:
         click.echo(to_json(words.to_dict(entry, now)))
     else:
         click.echo(words.in_words(entry, now), nl=False)
-    sys.exit(Exit.UNEXPECTED if entry.problem else Exit.ALLOWED)
+    for void in entry.void:
+        click.secho(f"VOID: {void}", fg="red", err=True)
+    sys.exit(Exit.UNEXPECTED if entry.problem or entry.void else Exit.ALLOWED)
 
 
 @audit.command()

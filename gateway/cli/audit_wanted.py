@@ -71,9 +71,9 @@ def finish(kept: Kept) -> None:
     """Say what does not hold, and end with status 1 if anything does not."""
     broken = sum(bool(each.problem) for each in kept.trail.entries)
     for problem in kept.trail.problems:
-        click.echo(f"PROBLEM: {problem}", err=True)
+        click.secho(f"PROBLEM: {problem}", fg="red", err=True)
     if broken:
-        click.echo(f"PROBLEM: {broken} of {len(kept.trail.entries)} records do not hold", err=True)
+        click.secho(f"PROBLEM: {broken} of {len(kept.trail.entries)} records do not hold", fg="red", err=True)
     if not kept.trail.sound:
         sys.exit(Exit.UNEXPECTED)
 

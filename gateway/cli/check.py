@@ -2,70 +2,102 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
 import click
 import numpy as np
 
-from gateway.check import check_file
+from gateway.bundle import check_output
+from gateway.check import Checked, check_file
 from gateway.cli.shared import (
     FILE,
+    LOCATION,
     dictionary_option,
     failing_cleanly,
-    json_option,
     policy_option,
-    print_json,
     quiet_option,
 )
-from gateway.cli.verdict import echo_decision
+from gateway.cli.verdict import echo_decision, in_brief
 from gateway.exits import Exit
+from gateway.files import write_private
+from gateway.formats import junit, sarif
+from gateway.formats.finding import sentence
 from gateway.progress import Progress
 
 
 @click.command()
 @click.argument("synthetic", type=click.Path(path_type=Path))
-@click.option("--real", required=True, type=click.Path(path_type=Path), help="The real rows the tool has learned from.")
+@click.option("--real", required=True, type=LOCATION, help="The real rows the tool has learned from.")
 @click.option(
     "--holdout",
-    type=click.Path(path_type=Path),
+    type=LOCATION,
     help="Real rows of other people that the tool has never seen. Without it nothing that compares the two can be "
     "measured, and a policy that limits such a measure denies.",
 )
 @dictionary_option
 @policy_option
 @click.option("--report", type=FILE, help="Also write the report page here.")
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["text", "json", "sarif", "junit"]),
+    default="text",
+    show_default=True,
+    help="json: every finding; sarif: SARIF 2.1.0 for code scanning; junit: JUnit XML for test reports.",
+)
+@click.option("--json", "output_format", flag_value="json", help="The same as --format json.")
+@click.option(
+    "--out", type=FILE, help="Write what --format asks for to this file, readable by its owner alone, not to stdout."
+)
 @quiet_option
-@json_option
 @failing_cleanly
 def check(
     synthetic: Path,
-    real: Path,
-    holdout: Path | None,
+    real: str,
+    holdout: str | None,
     dictionary_file: Path,
     policy_name: str,
     report: Path | None,
+    output_format: str,
+    out: Path | None,
     quiet: bool,
-    as_json: bool,
 ) -> None:
     """Hold SYNTHETIC (CSV or Parquet, made by any tool) against a policy. Writes no record and uses no attempt.
 
-    What it prints is exact and stays with the custodian: repeated to a requester it is an oracle.
+    What it prints or writes is exact and stays with the custodian: repeated to a requester it is an oracle. Keep it out
+    of logs and reports that others can read.
 
     \b
     Example:
         gateway check synthetic.csv --real train.csv --holdout holdout.csv --dictionary table.toml --policy small-cohort
     """
+    if out is not None:
+        check_output(out)
     seed = np.random.SeedSequence()
     with Progress(quiet=quiet) as progress:
-        decision = check_file(
+        checked = check_file(
             synthetic, real, holdout, dictionary_file, policy_name, report, seed=seed, progress=progress
         )
-    if as_json:
-        print_json(decision.to_dict())
-    else:
+    decision = checked.decision
+    if out is not None:
+        write_private(out, _formatted(checked, synthetic, output_format).encode())
+        click.echo(f"{in_brief(decision)}; {out.name} holds exact values and stays with the custodian", err=True)
+    elif output_format == "text":
         echo_decision(decision)
-        click.echo(
-            "ALLOWED" if decision.allowed else f"DENIED: {len(decision.unmet)} of {len(decision.findings)} limits"
-        )
+        click.echo(in_brief(decision))
+    else:
+        click.echo(_formatted(checked, synthetic, output_format), nl=False)
     sys.exit(Exit.ALLOWED if decision.allowed else Exit.DENIED)
+
+
+def _formatted(checked: Checked, synthetic: Path, output_format: str) -> str:
+    decision = checked.decision
+    if output_format == "sarif":
+        return sarif(decision, checked.policy, synthetic)
+    if output_format == "junit":
+        return junit(decision, checked.policy, checked.seconds)
+    if output_format == "json":
+        return json.dumps(decision.to_dict(), indent=2, allow_nan=False) + "\n"
+    return "\n".join([*map(sentence, decision.findings), in_brief(decision)]) + "\n"

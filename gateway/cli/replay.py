@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from gateway.cli.shared import (
+    LOCATION,
     failing_cleanly,
     json_option,
     passphrase_option,
@@ -29,9 +30,7 @@ NOT_REMADE = (
 
 @click.command()
 @click.argument("record", type=click.Path(path_type=Path))
-@click.option(
-    "--data", required=True, type=click.Path(path_type=Path), help="The table the release was made of, byte for byte."
-)
+@click.option("--data", required=True, type=LOCATION, help="The table the release was made of, byte for byte.")
 @click.option(
     "--bundle",
     type=click.Path(file_okay=False, path_type=Path),
@@ -44,7 +43,7 @@ NOT_REMADE = (
 @failing_cleanly
 def replay(
     record: Path,
-    data: Path,
+    data: str,
     bundle: Path | None,
     workspace_folder: Path,
     passphrase_file: Path | None,

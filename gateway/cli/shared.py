@@ -18,6 +18,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 FILE = click.Path(dir_okay=False, path_type=Path)
+LOCATION = click.STRING  # a path, or a database's URL
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 workspace_option = click.option(
     "--workspace",
@@ -36,7 +37,7 @@ passphrase_option = click.option(
     show_envvar=True,
     help="File whose first line unlocks the workspace's private keys; asked for on a terminal when not given.",
 )
-data_argument = click.argument("data", type=click.Path(path_type=Path))
+data_argument = click.argument("data", type=LOCATION)
 dictionary_option = click.option(
     "--dictionary",
     "dictionary_file",
@@ -65,7 +66,7 @@ def failing_cleanly(command: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        as_json = bool(kwargs.get("as_json"))
+        as_json = bool(kwargs.get("as_json")) or kwargs.get("output_format") == "json"
         try:
             return command(*args, **kwargs)
         except (click.exceptions.Exit, click.ClickException, click.Abort):

@@ -23,7 +23,7 @@ from gateway.cli.shared import FILE, failing_cleanly
     "authority_file",
     required=True,
     type=FILE,
-    help="The authority's certificate (PEM), or the root it leads to: the answer is checked before it is kept.",
+    help="PEM file of the root and all certificates that lead to the authority's own; verifiers need the same file.",
 )
 @failing_cleanly
 def timestamp(bundle: Path, url: str, authority_file: Path) -> None:

@@ -89,6 +89,8 @@ def verify(
             print_json(refusal(cause))
         click.echo(f"NOT VERIFIED: {cause}", err=True)
         sys.exit(Exit.UNEXPECTED)
+    for void in verified.overseen.void:
+        click.secho(f"VOID: {void}", fg="red", err=True)
     if as_json:
         click.echo(json.dumps(to_dict(verified), indent=2, allow_nan=False, default=dict))
     else:

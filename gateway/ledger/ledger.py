@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from gateway.errors import AttemptsExhaustedError, LedgerError
-from gateway.ledger import budget, table
+from gateway.ledger import budget, lineage, table
 from gateway.ledger.chain import Entry, Kind, check_chain, origin
 from gateway.ledger.entries import Attempt, Charge, Spending, Unit, now
 from gateway.ledger.mark import Mark
@@ -61,22 +61,28 @@ class Ledger:
     def register(self, *, dataset: str, policy: str, maximum: int, request: dict[str, Any]) -> Attempt:
         """Write an attempt down before anything is read.
 
+        What counts is every look at the same people: attempts under any policy, on any file of this dataset's name,
+        and on the file with the request's ``commitment`` under any other name (``gateway.ledger.lineage``). A policy
+        with another id, or a dictionary with another name, is no fresh start.
+
         An attempt that ended as ``unusable`` (the table never passed intake, so nothing was measured) does not count;
         one that crashed does.
 
         Raises
         ------
         AttemptsExhaustedError
-            ``maximum`` attempts of this policy on this dataset are on record.
+            ``maximum`` attempts or more on these people are on record.
         LedgerError
             The ledger cannot be written.
         """
         with self._writing() as page:
-            used = table.used(page.run, dataset, policy)
+            attempts = _counted(page.run)
+            names = lineage.names_of(attempts, dataset, request.get("commitment"))
+            used = sum(entry.dataset in names for entry in attempts)
             if used >= maximum:
                 raise AttemptsExhaustedError(
-                    f"all {maximum} attempts of policy {policy} on dataset {dataset} are used; "
-                    "the refusal stands until the policy's owner issues another policy"
+                    f"the policy {policy} allows {maximum} attempts on dataset {dataset}, and {used} are used, under "
+                    "any policy; the refusal stands until the policy's owner issues one that allows more"
                 )
             entry = page.append("attempt", dataset, policy, used + 1, request)
         return Attempt(entry.sequence, dataset, policy, used + 1, maximum, entry.at)
@@ -85,6 +91,23 @@ class Ledger:
         """How many attempts of ``policy`` on ``dataset`` count."""
         with self._reading() as run:
             return table.used(run, dataset, policy)
+
+    def looks(self, dataset: str, commitment: str | None) -> int:
+        """How many attempts on the people of ``dataset`` count, under any policy and any name of theirs."""
+        with self._reading() as run:
+            attempts = _counted(run)
+        names = lineage.names_of(attempts, dataset, commitment)
+        return sum(entry.dataset in names for entry in attempts)
+
+    def names(self, dataset: str, commitment: str | None, *, before: int | None = None) -> tuple[str, ...]:
+        """Every name under which the people of ``dataset``, or the file with ``commitment``, were asked for so far.
+
+        The first comes first. ``before`` is the place of an attempt: only what was registered up to it counts.
+        """
+        with self._reading() as run:
+            attempts = _counted(run)
+        known = [entry for entry in attempts if before is None or entry.sequence <= before]
+        return lineage.names_of(known, dataset, commitment)
 
     def charge(
         self, attempt: Attempt, dataset: str, events: Sequence[Event], lifetime: LifetimeBudget, *, source: str,
@@ -254,6 +277,10 @@ class _Page:
         )
         table.insert(self.run, self.written)
         return self.written
+
+
+def _counted(run: Run) -> list[Entry]:
+    return lineage.counted(table.of_kind(run, "attempt"), table.of_kind(run, "unusable"))
 
 
 def charges_of(run: Run, dataset: str, unit: str) -> tuple[Charge, ...]:

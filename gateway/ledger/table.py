@@ -84,6 +84,11 @@ def of_dataset(run: Run, dataset: str, kind: str) -> list[Entry]:
     )  # fmt: skip
 
 
+def of_kind(run: Run, kind: str) -> list[Entry]:
+    """Every entry of ``kind``, in order."""
+    return _select(run, "WHERE kind = :kind ORDER BY sequence", kind=kind)
+
+
 def newest_first(run: Run, kind: str) -> Iterator[Entry]:
     """Every entry of ``kind`` from the newest back, read as far as the caller walks."""
     below = (1 << 31) - 1  # the largest INTEGER of PostgreSQL

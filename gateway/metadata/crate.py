@@ -23,6 +23,7 @@ from gateway.metadata.description import (
 from policies import Column
 
 _WITHOUT_DIGEST = (PAGE, RECORD_FILE, PROOF_FILE)  # written after this document, since they say what its digest is
+_MORE_TERMS = {"sha256": "http://schema.org/sha256"}  # of schema.org, and newer than RO-Crate 1.1
 _TERMS, _SOFTWARE, _MAKING = "#terms", "#software", "#making"
 
 
@@ -31,7 +32,7 @@ def crate(description: Description, files: tuple[DescribedFile, ...]) -> dict[st
     columns = list(description.dictionary.columns.items())
     names = [*(file.name for file in files), *_WITHOUT_DIGEST]
     return {
-        "@context": "https://w3id.org/ro/crate/1.1/context",
+        "@context": ["https://w3id.org/ro/crate/1.1/context", _MORE_TERMS],
         "@graph": [
             {
                 "@id": "ro-crate-metadata.json",

@@ -24,7 +24,7 @@ from gateway.metadata.description import (
 from policies import Column, Dictionary
 
 _TIME = "%Y-%m-%dT%H:%M:%S"
-_TYPES = {"category": "string", "ordinal": "string"}  # the others have their own name
+_TYPES = {"category": "string", "ordinal": "string", "identifier": "string"}  # the others have their own name
 
 
 def data_package(description: Description, files: tuple[DescribedFile, ...]) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def table_schema(dictionary: Dictionary) -> dict[str, Any]:
     """The Table Schema of the released CSV: names, categories and missing cells as they are spelled there."""
     default = _missing(next(iter(dictionary.released)), dictionary)
     fields = []
-    for name in dictionary.released:
+    for name in dictionary.leaving:
         field = _field(name, dictionary.columns[name])
         own = _missing(name, dictionary)
         fields.append(field if own == default else {**field, "missingValues": own})

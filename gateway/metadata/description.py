@@ -35,6 +35,7 @@ VERIFYING = (
     f"{RECORD_FILE} is signed by the custodian and names each file by its SHA-256; {GUIDE} says how to check both."
 )
 _KINDS = {
+    "identifier": "fresh random key that nobody has ever had",
     "integer": "whole number",
     "number": "number",
     "boolean": "one of two categories, false first",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from audit.record import files
@@ -19,6 +20,7 @@ from audit.record.errors import VerificationError
 from audit.record.statement import RECORD_FILE, ReleaseRecord
 from gateway.commitment import commitment_id, commitment_of
 from gateway.errors import GatewayError
+from gateway.intake import Snapshot
 from gateway.ledger import Attempt
 from gateway.private import fresh_commitment
 from gateway.settings import SynthesizerSettings
@@ -93,6 +95,24 @@ class Held:
         return np.random.SeedSequence(int(self.evidence["seedEntropy"]))
 
     @property
+    def held_out(self) -> NDArray[np.int64]:
+        """Places in the table of the rows held out.
+
+        Raises
+        ------
+        GatewayError
+            The evidence does not say.
+        """
+        if self.evidence["heldOut"] is None:
+            raise GatewayError("the evidence does not say who was held out; use the version that made the release")
+        return np.array(self.evidence["heldOut"], dtype=np.int64)
+
+    @property
+    def mended(self) -> bool:
+        """Whether a remedy made another candidate of the first one."""
+        return bool((self.evidence.get("remedies") or {}).get("ran"))
+
+    @property
     def settings(self) -> SynthesizerSettings:
         """What the synthesizer was told.
 
@@ -108,7 +128,7 @@ class Held:
                 f"this version of Sluice lacks a setting of the release; use {self.record.software.version}"
             ) from None
 
-    def check_table(self, data: Path, key: bytes) -> None:
+    def check_table(self, data: Snapshot, key: bytes) -> None:
         """Refuse a table that is not the one the record was made of.
 
         Raises
@@ -129,7 +149,7 @@ class Held:
             and hmac.compare_digest(f"hmac-sha256:{public}", self.record.source.commitment)
         ):
             raise GatewayError(
-                f"{data.name}: is not the file that the release was made of, its keyed commitment differs; find the "
+                f"{data.shown}: is not the table that the release was made of, its keyed commitment differs; find the "
                 "original, byte for byte"
             )
 

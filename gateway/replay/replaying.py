@@ -18,14 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audit.record.claim import PrivacyClaim
-from gateway.assessment import assess, measurement_to_dict
-from gateway.candidate import Parts, Split, Streams, fit_hybrid, parse_candidate, read_parts, serialise
+from gateway.assessment import assess, measurement_to_dict, tables_of
+from gateway.candidate import Parts, Sampled, Streams, fit_hybrid, parse_candidate, read_parts
 from gateway.claim import claim_measurements
+from gateway.earlier import earlier_releases
 from gateway.errors import GatewayError
-from gateway.intake import RawTable
-from gateway.private import split_by_lot, split_key
+from gateway.intake import RawTable, TypedTable, take_snapshot
 from gateway.progress import Progress
 from gateway.provenance import DISTRIBUTION, Software, installed_software
+from gateway.remedy import mend
 from gateway.replay.compare import Compared, Gap, Replay, compare_by_name
 from gateway.replay.held import Held
 from gateway.workspace import Workspace
@@ -53,7 +54,7 @@ class _Candidate:
 
 
 def replay_record(
-    target: Path, data: Path, bundle: Path | None, workspace: Workspace, passphrase: bytes, progress: Progress
+    target: Path, data: Path | str, bundle: Path | None, workspace: Workspace, passphrase: bytes, progress: Progress
 ) -> Replay:
     """Compute the audit of a release again, and compare every value.
 
@@ -77,14 +78,18 @@ def replay_record(
     """
     held = Held.open(workspace, target)
     key = workspace.commitment_key(passphrase)
-    held.check_table(data, key)
+    snapshot = take_snapshot(data, held.dictionary.source)
+    held.check_table(snapshot, key)
     if bundle is None and held.private:
         bundle = _released_at(target, held)
     given = None if bundle is None else held.candidate_files(bundle)
     streams = Streams.of(held.seed)
-    parts = read_parts(data, held.dictionary, held.policy, _split(held, key), streams.split, progress)
+    parts = read_parts(
+        snapshot, held.dictionary, held.policy, functools.partial(_split_as_held, held.held_out), progress
+    )
     candidate = _given(given, held) if given is not None else _made_again(held, parts, streams, progress)
-    measurements, decision = _measured(candidate, held, parts, streams.audit, workspace, progress)
+    rng = streams.again if held.mended else streams.audit
+    measurements, decision = _measured(candidate, held, parts, rng, workspace, progress)
     if not measurements:
         candidate = replace(candidate, gaps=(*candidate.gaps, Gap("measurements", OTHER_CANDIDATE)))
     software = installed_software()
@@ -123,16 +128,9 @@ def _released_at(target: Path, held: Held) -> Path:
     )
 
 
-def _split(held: Held, key: bytes) -> Split | None:
-    if not held.private:
-        return None
-    if held.evidence["heldOut"] is not None:
-        return functools.partial(_split_as_held, np.array(held.evidence["heldOut"], dtype=np.int64))
-    own = split_key(key, held.dictionary.name)
-    return lambda raw: split_by_lot(raw, held.dictionary, own)
-
-
-def _split_as_held(held_out: NDArray[np.int64], raw: RawTable) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _split_as_held(
+    held_out: NDArray[np.int64], raw: RawTable, _: TypedTable
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     everyone = np.arange(raw.row_count, dtype=np.int64)
     return np.setdiff1d(everyone, held_out), held_out
 
@@ -142,14 +140,30 @@ def _given(files: dict[str, bytes], held: Held) -> _Candidate:
 
 
 def _made_again(held: Held, parts: Parts, streams: Streams, progress: Progress) -> _Candidate:
-    made = fit_hybrid(held.dictionary, held.settings, parts.train, streams.fit, progress)
+    made = fit_hybrid(held.dictionary, held.policy, held.settings, parts.train, streams.fit, progress)
     progress.stage("sampling")
-    files = serialise(made.sample(held.rows, streams.sample), held.dictionary)
+    sampled = Sampled(*made.sample_people(held.rows, streams.sample))
+    files = sampled.serialise(held.dictionary, streams.keys)
+    if held.mended:
+        files = _mended_again(sampled, files, made, held, parts, streams)
     recorded = held.evidence["candidate"]
     digests = [Compared(f"sha256 of {name}", recorded.get(name), _sha256(files[name])) for name in files]
     learned = _learned(made)
     compared = (*(Compared(name, held.evidence[name], value) for name, value in learned.items()), *digests)
     return _Candidate(files if all(each.same for each in digests) else None, compared)
+
+
+def _mended_again(
+    sampled: Sampled, files: dict[str, bytes], made: HybridSynthesizer, held: Held, parts: Parts, streams: Streams
+) -> dict[str, bytes]:
+    """The candidate after its remedies; what it was before them where they give none now."""
+    remedies = held.policy.remedies
+    if remedies is None:
+        return files
+    released = parse_candidate(files, held.dictionary)
+    tables = tables_of(released, parts.train, parts.holdout, held.dictionary, held.policy)
+    mended = mend(tables, remedies, lambda rows: made.sample(rows, streams.remedy))
+    return files if mended.frame is None else sampled.mended(mended.frame).serialise(held.dictionary, streams.keys)
 
 
 def _learned(made: HybridSynthesizer) -> dict[str, Any]:
@@ -166,8 +180,12 @@ def _measured(
     if candidate.files is None:
         return (), ()
     released = parse_candidate(candidate.files, held.dictionary)
+    sequence, commitment = held.attempt.sequence, held.evidence["sourceCommitment"]
+    names = workspace.ledger.names(held.attempt.dataset, commitment, before=sequence)
+    earlier = earlier_releases(workspace, names, sequence, held.dictionary)
+    known = _known(held, workspace)
     assessment = assess(
-        released, parts.train, parts.holdout, held.dictionary, held.policy, rng, progress, _known(held, workspace)
+        released, parts.train, parts.holdout, held.dictionary, held.policy, rng, progress, known, earlier
     )
     now = [measurement_to_dict(measurement) for measurement in assessment.measurements]
     decision = Compared("decision", held.evidence["decision"], assessment.decision.to_dict())

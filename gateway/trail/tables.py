@@ -96,6 +96,7 @@ def listing(entries: Sequence[Entry], now: datetime) -> list[str]:
         problem = entry.problem or entry.withheld
         if problem:
             lines.append(f"{'':{widths[0]}}  ! {safe(problem)}")
+        lines += [f"{'':{widths[0]}}  ! VOID: {each}" for each in entry.void]
     return lines
 
 

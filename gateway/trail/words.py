@@ -60,6 +60,7 @@ def in_words(entry: Entry, now: datetime) -> str:
     lines += _decision(record)
     lines += [f"{said:10}{name}" for said, name in _people(record) if name]
     lines += [_action(each) for each in entry.actions]
+    lines += [f"VOID      {each}" for each in entry.void]
     lines += _privacy(record)
     lines += [f"signed    by {name[:16]}" for name in entry.signed_by]
     lines += [f"file      {subject.name}  sha256 {subject.sha256}" for subject in record.subjects]

@@ -40,11 +40,13 @@ def private_clinic(clinic: Clinic) -> Clinic:
     return clinic
 
 
-def release(clinic: Clinic, *extra: object, out: str = "bundle", policy: str = "private.toml") -> Result:
+def release(
+    clinic: Clinic, *extra: object, out: str = "bundle", policy: str = "private.toml", rows: int = 120
+) -> Result:
     """``gateway release`` without synthesizer settings."""
     return clinic.run(
         "release", clinic.folder / "table.csv", "--dictionary", clinic.folder / "table.toml",
-        "--policy", clinic.folder / policy, "--rows", 120, "--out", clinic.folder / out, *extra,
+        "--policy", clinic.folder / policy, "--rows", rows, "--out", clinic.folder / out, *extra,
     )  # fmt: skip
 
 

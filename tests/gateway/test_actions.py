@@ -13,6 +13,7 @@ import pytest
 from click.testing import Result
 
 from audit.record import keys
+from audit.record.approval import ReleaseAction
 from audit.record.envelope import IN_TOTO, sign
 from audit.record.parts import LogPosition, Oversight
 from audit.record.trust import Revocation, Role, TrustFile
@@ -184,7 +185,7 @@ def test_a_stolen_approvers_key_is_void_from_the_first_action_of_the_theft_on(ho
     passphrase = PASSPHRASE.encode()
     ada, olga = (keys.load_private_key(hospital.folder / f"{who}.pem", passphrase) for who in ("ada", "olga"))
     later, theft = now + timedelta(minutes=10), now + timedelta(minutes=5)
-    act(clinic.workspace, passphrase, second, "refuse", olga, reason="after the theft", now=later)  # entry 3
+    act(clinic.workspace, passphrase, second, "approve", olga, reason="after the theft", now=later)  # entry 3
     act(clinic.workspace, passphrase, second, "approve", ada, reason="set back", now=now)  # entry 4, by the thief
     entry = clinic.workspace.keyring.find(ada.public_key())
     assert entry is not None
@@ -195,7 +196,79 @@ def test_a_stolen_approvers_key_is_void_from_the_first_action_of_the_theft_on(ho
     (hospital.folder / "trust.dsse.json").write_bytes(TrustFile(2, now, ring.keys).sign(root))
     (hospital.folder / "root2.pub.pem").replace(hospital.folder / "root.pub.pem")
     assert hospital.verify(first).exit_code == 0
+    refused(hospital.verify(second), "0 of 1 approvals")
     refused(hospital.verify(second), "revoked from log entry 3 on (laptop stolen), and this is entry 4")
+    other = keys.generate_key()
+    ring = ring.with_key("approver", "Ben Example", other.public_key(), days=10, now=now)
+    ring.save(hospital.folder / "ws" / "keys")
+    (hospital.folder / "trust.dsse.json").write_bytes(TrustFile(3, now, ring.keys).sign(root))
+    said = act(clinic.workspace, passphrase, second, "approve", other, reason="looked at it")
+    assert [each.log_index for each in said.void] == [3, 4]  # Olga's is dated ahead, Ada's key was stolen
+    told = hospital.verify(second)
+    assert told.exit_code == 0, told.stderr
+    report = json.loads(told.stdout)
+    assert report["approvedBy"] == ["Ben Example"]
+    assert [(each["by"], each["logIndex"]) for each in report["voidActions"]] == [
+        ("Olga Officer", 3),
+        ("Dr Ada Example", 4),
+    ]
+    listed = clinic.run("audit", "list")
+    assert (listed.exit_code, listed.stderr.count(" is void: ")) == (1, 2)
+    assert listed.stdout.count("! VOID: approve by ") == 2
+    page = clinic.folder / "period.html"
+    clinic.run("audit", "report", "--out", page)
+    alarms = page.read_text("utf-8").partition('<ul class="alarms">')[2].partition("</ul>")[0]
+    assert alarms.count(" is void: ") == 2
+    shown = clinic.run("audit", "show", "1")
+    assert (shown.exit_code, "VOID      approve by Dr Ada Example" in shown.stdout) == (1, True)
+    for warned in (told, shown):
+        assert warned.stderr.count("VOID: approve by ") == 2
+
+
+def test_what_nobody_listed_has_signed_is_told_and_blocks_nobody(hospital: Hospital) -> None:
+    bundle = hospital.bundle()
+    hospital.said(("approve", "ada"), bundle=bundle)
+    digest = hashlib.sha256((bundle / "record.dsse.json").read_bytes()).hexdigest()
+    now = datetime.now(UTC).replace(microsecond=0)
+    refusal = ReleaseAction("refuse", digest, "Dr Ada Example", "approver", "no", now).sign(keys.generate_key())
+    folder = hospital.folder / "ws" / "actions"
+    (folder / "00000002-forged.dsse.json").write_bytes(refusal)
+    (folder / "00000003-junk.dsse.json").write_bytes(b"{}")
+    result = hospital.say("approve", bundle, "olga")
+    assert result.exit_code == 0, result.stderr
+    assert result.stderr.count("is signed by no listed key") == 2
+    verified = json.loads(hospital.verify(bundle).stdout)
+    assert (verified["verified"], len(verified["actions"]), verified["voidActions"]) == (True, 2, [])
+    listed = hospital.clinic.run("audit", "list")
+    assert (listed.exit_code, "PROBLEM: 00000002-forged.dsse.json" in listed.stderr) == (1, True)
+    assert "in force" in listed.stdout
+
+
+def test_an_act_that_was_altered_in_the_workspace_is_not_left_out_in_silence(hospital: Hospital) -> None:
+    bundle = hospital.bundle()
+    hospital.said(("approve", "ada"), ("refuse", "olga"), bundle=bundle)
+    refusal = next((hospital.folder / "ws" / "actions").glob("00000002-*"))
+    refusal.write_bytes(refusal.read_bytes().replace(b'"sig":"', b'"sig":"A', 1))
+    result = hospital.say("approve", bundle, "ada")
+    assert result.exit_code == 2
+    assert "the envelopes of 1 log entries are gone: an act may have been altered" in result.stderr
+    refused(hospital.verify(bundle), "1 person refuses")
+
+
+def test_a_stolen_officers_revocation_does_not_keep_a_successor_from_taking_over(hospital: Hospital) -> None:
+    old, new = hospital.bundle("old", oversight=Oversight()), hospital.bundle("new", oversight=Oversight())
+    hospital.said(("revoke", "olga"), bundle=new)  # entry 2, by the thief
+    clinic, now = hospital.clinic, datetime.now(UTC).replace(microsecond=0)
+    olga = keys.load_private_key(hospital.folder / "olga.pem", PASSPHRASE.encode())
+    entry = clinic.workspace.keyring.find(olga.public_key())
+    assert entry is not None
+    theft = Revocation(now + timedelta(seconds=1), "laptop stolen", True, 2)
+    ring = trusting.revoke(clinic.workspace, entry, theft)
+    fresh = keys.generate_key()
+    ring = ring.with_key("officer", "Olga Officer", fresh.public_key(), days=10, now=now)
+    ring.save(hospital.folder / "ws" / "keys")
+    said = act(clinic.workspace, PASSPHRASE.encode(), old, "supersede", fresh, reason="corrected", successor=new)
+    assert said.void == ()
 
 
 def test_a_denial_cannot_be_approved_or_overruled(hospital: Hospital) -> None:

@@ -11,7 +11,8 @@ from click.testing import CliRunner
 from gateway.claim import CANCELLED, claim_measurements, mechanisms_of
 from gateway.cli import main
 from gateway.errors import BudgetExhaustedError, GatewayError
-from gateway.private import HOLDOUT_SHARE, PlannedRelease, check_dictionary, fresh_commitment, refusal_of, split_key
+from gateway.halves import HOLDOUT_SHARE, split_key
+from gateway.private import PlannedRelease, check_dictionary, fresh_commitment, refusal_of
 from gateway.settings import SynthesizerSettings
 from policies import DictionaryError, Measurement, decide, load_pack, parse_dictionary, parse_policy
 from synth.dp.accounting import compose_epsilon

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gateway.intake import RawTable, read_table
-from gateway.private import ChargedRelease
+from gateway.intake import read_table
 from synth.dp import private as private_module
 from synth.dp.accounting import compose_epsilon
 from synth.dp.events import event_from_dict
@@ -18,8 +17,16 @@ from synth.dp.provenance import Traced, flow
 from synth.dp.sealed import SealedTable
 from tests.gateway.conftest import Clinic
 from tests.gateway.private_clinic import PRIVATE_POLICY, PUBLIC_DICTIONARY, predicate, private_clinic, release
+from tests.gateway.quick import quick_audits
 
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _quick() -> Iterator[None]:
+    """What is measured does not matter here; a release with the whole audit is in ``test_release``."""
+    with quick_audits():
+        yield
 
 
 @pytest.fixture
@@ -192,22 +199,16 @@ def test_without_a_public_head_count_one_is_charged_and_the_claim_is_the_envelop
     assert claim["accountant"]["zcdpRho"] is None
 
 
-def test_who_is_held_out_stays_held_out_over_releases(ward: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
-    learned: list[set[str]] = []
-    split = ChargedRelease.split
-
-    def told(self: ChargedRelease, raw: RawTable) -> Any:
-        train, holdout = split(self, raw)
-        patients = raw.columns["patient"]
-        learned.append({patients.spellings[code] for code in patients.codes[train]})
-        return train, holdout
-
-    monkeypatch.setattr(ChargedRelease, "split", told)
-    for out in ("first", "second"):
-        assert release(ward, out=out).exit_code == 0
-    assert learned[0] == learned[1]
-    everyone = read_table(ward.folder / "table.csv").columns["patient"].spellings
-    assert 0.3 < len(learned[0]) / len(everyone) < 0.7
+def test_who_is_held_out_stays_held_out_over_releases(ward: Clinic) -> None:
+    patients = read_table(ward.folder / "table.csv").columns["patient"]
+    held_out: list[set[str]] = []
+    for number, out in enumerate(("first", "second")):
+        result = release(ward, "--json", out=out, rows=120 + number)
+        assert result.exit_code == 0, result.stderr
+        evidence = json.loads((Path(json.loads(result.stdout)["report"]).parent / "evidence.json").read_bytes())
+        held_out.append({patients.spellings[code] for code in patients.codes[evidence["heldOut"]]})
+    assert held_out[0] == held_out[1]
+    assert 0.3 < len(held_out[0]) / len(patients.spellings) < 0.7
     first, second = (predicate(ward, name)["source"]["commitment"] for name in ("first", "second"))
     assert first != second  # two records do not show whether a patient came or went between them
 

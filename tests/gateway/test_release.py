@@ -63,7 +63,7 @@ def test_no_measured_number_reaches_the_bundle(clinic: Clinic) -> None:
 
 def test_attempts_run_out_and_the_refusal_after_that_reads_nothing(clinic: Clinic) -> None:
     for number in range(3):
-        assert clinic.release(out=f"bundle-{number}", policy="strict.toml").exit_code == 3
+        assert clinic.release(out=f"bundle-{number}", policy="strict.toml", rows=150 + number).exit_code == 3
     (clinic.folder / "table.csv").write_bytes(b"this is no table at all")  # would fail at intake if it were read
     result = clinic.release("--json", out="bundle-3", policy="strict.toml")
     assert result.exit_code == 3
@@ -132,7 +132,7 @@ def test_a_log_put_back_to_yesterday_stops_the_next_release(clinic: Clinic) -> N
         path.unlink()
     for name, content in yesterday.items():
         (log / name).write_bytes(content)
-    result = clinic.release(out="second")
+    result = clinic.release(out="second", rows=151)
     assert result.exit_code == 2
     assert "older copy" in result.stderr
     assert not (clinic.folder / "second").exists()

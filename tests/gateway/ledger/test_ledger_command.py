@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -19,6 +20,7 @@ from policies.model import LifetimeBudget
 from synth.dp.events import EnvelopeEvent, GaussianEvent
 from tests.gateway.conftest import PASSPHRASE, Clinic
 from tests.gateway.ledger.conftest import PASSWORD, ROLE, Home, PostgreSQLHome, Server, SQLiteHome
+from tests.gateway.quick import quick_audits
 
 LIFETIME = LifetimeBudget(epsilon=2.0, delta=1e-6)
 
@@ -160,7 +162,15 @@ def test_init_keeps_a_ledger_in_postgresql_and_forgets_the_password(
     assert CliRunner().invoke(main, verify).exit_code == 0
 
 
+@pytest.fixture
+def _quick() -> Iterator[None]:
+    """What is measured does not matter here."""
+    with quick_audits():
+        yield
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("_quick")
 @pytest.mark.needs("postgres")
 def test_two_workspaces_share_a_ledger_in_postgresql(clinic: Clinic, server: Server) -> None:
     """Attempts are one count for both, and each has its own log; a copy of either folder is behind its own log."""
@@ -168,7 +178,9 @@ def test_two_workspaces_share_a_ledger_in_postgresql(clinic: Clinic, server: Ser
     workspaces = [Workspace.create(clinic.folder / name, PASSPHRASE.encode(), ledger=url) for name in ("a", "b")]
     copy = Workspace(Path(shutil.copytree(workspaces[0].folder, clinic.folder / "copy")))
     for number, workspace in enumerate((*workspaces, workspaces[0]), start=1):
-        result = clinic.release("--workspace", workspace.folder, "--json", out=f"out-{number}", policy="strict.toml")
+        result = clinic.release(
+            "--workspace", workspace.folder, "--json", out=f"out-{number}", policy="strict.toml", rows=150 + number
+        )
         assert result.exit_code == 3, result.stderr
         assert json.loads(result.stdout)["attempt"]["number"] == number
     over = clinic.release("--workspace", workspaces[1].folder, "--json", out="out-4", policy="strict.toml")
@@ -181,6 +193,7 @@ def test_two_workspaces_share_a_ledger_in_postgresql(clinic: Clinic, server: Ser
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("_quick")
 def test_a_new_ledger_in_the_old_ones_place_is_seen_by_every_record(clinic: Clinic) -> None:
     """(I-9): somebody empties the budget's memory, and thinks of the identity and of the mark as well."""
     assert clinic.release(policy="strict.toml").exit_code == 3

@@ -6,8 +6,10 @@ import base64
 import datetime as dt
 import hashlib
 import json
+import subprocess
+import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -211,6 +213,60 @@ def test_the_ro_crate_library_finds_every_file_of_the_bundle(bundle: Path) -> No
     assert [variable["name"] for variable in root["variableMeasured"]] == list(COLUMNS)
     age = root["variableMeasured"][0]
     assert (age["minValue"], age["maxValue"], age["unitText"]) == (0, 120, "years")
+
+
+@pytest.fixture(scope="session")
+def rocrate_validator(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], list[dict[str, Any]]]:
+    """RO-Crate's own validator, offline: what it finds that must or should be otherwise."""
+    own = Path(sys.prefix) / "rocrate" / "bin"
+    if not (own / "rocrate-validator").exists():
+        pytest.skip("needs rocrate-validator: make test installs it")
+    folder = tmp_path_factory.mktemp("rocrate")
+    script = Path(__file__).with_name("rocrate_context.py")
+    subprocess.run([own / "python", script, folder / "cache"], check=True, capture_output=True)
+
+    def validate(crate: Path) -> list[dict[str, Any]]:
+        report = folder / "report.json"
+        report.unlink(missing_ok=True)
+        subprocess.run(
+            [
+                own / "rocrate-validator", "--no-interactive", "validate", "--no-paging", "--offline",
+                "--cache-path", folder / "cache", "--profile-identifier", "ro-crate-1.1",
+                "--requirement-severity", "recommended", "--output-format", "json", "--output-file", report, crate,
+            ],
+            check=False, capture_output=True, env={"PATH": "/usr/bin:/bin", "HOME": str(folder)},
+        )  # fmt: skip
+        found = json.loads(report.read_bytes())
+        assert found["skipped_checks"] == 0
+        assert found["passed"] is (not found["issues"])
+        issues: list[dict[str, Any]] = found["issues"]
+        return issues
+
+    return validate
+
+
+@pytest.mark.slow
+def test_the_ro_crate_validator_misses_only_what_nobody_has_stated(
+    bundle: Path, rocrate_validator: Callable[[Path], list[dict[str, Any]]]
+) -> None:
+    issues = rocrate_validator(bundle)
+    assert [each["message"] for each in issues if each["severity"] == "REQUIRED"] == []
+    missed = sorted(each["message"] for each in issues)
+    assert len(missed) == 2
+    assert "`author`" in missed[0]
+    assert "`publisher`" in missed[1]
+
+
+@pytest.mark.slow
+def test_the_ro_crate_validator_finds_a_term_that_is_not_declared_and_a_file_that_is_not_there(
+    bundle: Path, rocrate_validator: Callable[[Path], list[dict[str, Any]]]
+) -> None:
+    path = bundle / "ro-crate-metadata.json"
+    path.write_bytes(path.read_bytes().replace(b'"contentSize"', b'"contentSizes"'))
+    (bundle / "data.csv").unlink()
+    required = " ".join(each["message"] for each in rocrate_validator(bundle) if each["severity"] == "REQUIRED")
+    assert '"contentSizes" are not allowed' in required
+    assert "data.csv" in required
 
 
 def test_the_ro_crate_is_flat_and_every_reference_leads_somewhere(bundle: Path) -> None:

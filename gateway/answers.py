@@ -1,0 +1,188 @@
+"""Was the very same asked before? Then the answer is on record, and nobody looks at the table again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from audit.record import files
+from audit.record.approval import ReleaseAction
+from audit.record.envelope import IN_TOTO, MAX_BYTES, verify
+from audit.record.errors import RecordError, VerificationError
+from audit.record.statement import PROOF_FILE, RECORD_FILE, TIMESTAMP_FILE, ReleaseRecord
+from gateway.bundle import check_output, publish, put, staging
+from gateway.case import Case
+from gateway.earlier import BUNDLE
+from gateway.errors import GatewayError
+from gateway.ledger import Attempt
+from gateway.logbook import ACTIONS
+from gateway.workspace import Workspace
+from policies import Decision, Finding, Limit
+
+_LARGEST = 1 << 34  # bytes of one file of a bundle
+_ENDING = ("revoke", "supersede")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A decision on record. ``decision`` has the exact values, None where the evidence is no longer at hand.
+
+    ``written_to`` is where the bundle was put then, empty where that is not known any more.
+    """
+
+    record: ReleaseRecord
+    envelope: bytes
+    event: Mapping[str, Any]
+    folder: Path
+    decision: Decision | None
+    written_to: str
+
+    @property
+    def report(self) -> Path:
+        return self.folder / "report.html"
+
+    @property
+    def attempt(self) -> Attempt:
+        """The attempt that was spent then."""
+        spent = self.record.attempt
+        registered = f"{self.record.registered_at:%Y-%m-%dT%H:%M:%SZ}"
+        event = self.event
+        return Attempt(
+            event["attemptSequence"], event["dataset"], event["policy"], spent.number, spent.maximum, registered
+        )
+
+    def lies_at(self, out: Path) -> bool:
+        """Whether ``out`` is a bundle of this very record."""
+        try:
+            return files.read(out / RECORD_FILE, maximum=MAX_BYTES, error=GatewayError) == self.envelope
+        except GatewayError:
+            return False
+
+    def issue(self, out: Path, workspace: Workspace) -> bool:
+        """Put the bundle at ``out`` as it was written then, byte for byte; False where it is no longer held.
+
+        Raises
+        ------
+        OutputError
+            ``out`` is taken, or cannot be written.
+        """
+        if self.lies_at(out):
+            return True
+        check_output(out)
+        held = self.folder / BUNDLE
+        try:
+            content = {name: files.read(held / name, maximum=_LARGEST, error=GatewayError) for name in self._names()}
+        except GatewayError:
+            return False
+        if content[RECORD_FILE] != self.envelope or any(
+            hashlib.sha256(content[subject.name]).hexdigest() != subject.sha256 for subject in self.record.subjects
+        ):
+            return False
+        with staging(workspace.staging) as stage:
+            put(content, stage)
+            publish(stage, out)
+        return True
+
+    def _names(self) -> tuple[str, ...]:
+        stamped = (self.folder / BUNDLE / TIMESTAMP_FILE).is_file()
+        more = (TIMESTAMP_FILE,) if stamped else ()
+        return (*(subject.name for subject in self.record.subjects), RECORD_FILE, PROOF_FILE, *more)
+
+
+def request_body(case: Case, rows: int) -> dict[str, Any]:
+    """What is asked, as the ledger keeps it; ``request`` is the digest by which the very same is known again.
+
+    Who asks makes no difference, unless approvals are demanded, which neither requester nor operator may give.
+    """
+    body = {
+        "commitment": case.commitment,
+        "policyDigest": case.policy_digest,
+        "dictionaryDigest": case.dictionary_digest,
+        "settings": dict(case.settings),
+        "rows": rows,
+    }
+    terms = case.oversight
+    asked = {**body, "people": [terms.requester, terms.operator] if terms.count else None}
+    text = json.dumps(asked, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return {**body, "request": hashlib.sha256(text.encode()).hexdigest()}
+
+
+def find_answer(workspace: Workspace, case: Case, request: str, now: datetime) -> Answer | None:
+    """The newest decision on ``request``, unless it has ended since: expired, revoked or superseded by somebody.
+
+    A refusal for want of attempts is an answer as long as they are wanting.
+
+    Raises
+    ------
+    GatewayError
+        The record of that decision is missing or is by no gate key of this workspace.
+    LedgerError
+        The ledger's chain is broken.
+    """
+    events = workspace.ledger.events()
+    decided = (e for e in reversed(events) if e["kind"] == "decision" and e.get("request") == request)
+    event = next(decided, None)
+    if event is None:
+        return None
+    digest = event["recordDigest"]
+    path = workspace.records / f"{event['logIndex']:08d}-{digest[:12]}.dsse.json"
+    envelope = files.read(path, maximum=MAX_BYTES, error=GatewayError)
+    if hashlib.sha256(envelope).hexdigest() != digest:
+        raise GatewayError(f"{path.name}: is not the record of the decision; restore it from a backup")
+    record = workspace.open_record(envelope)
+    if record.expired(now) or _ended(workspace, digest):
+        return None
+    if event["attemptSequence"] == 0:
+        used = workspace.ledger.looks(case.dictionary.name, case.commitment)
+        if used < case.policy.attempts.max:
+            return None
+    folder = workspace.folder / "evidence" / Path(event["evidence"]).name
+    evidence = _evidence(folder, record.evidence_sha256)
+    decision = None if evidence is None else _decision(evidence["decision"])
+    written_to = "" if evidence is None else str(evidence.get("writtenTo") or "")
+    return Answer(record, envelope, event, folder, decision, written_to)
+
+
+def _ended(workspace: Workspace, record_sha256: str) -> bool:
+    """Whether a person whose key is listed has said that nobody may rely on the record any more."""
+    listed = [entry.public_key for entry in workspace.keyring.keys]
+    for path in sorted((workspace.folder / ACTIONS).glob("*.dsse.json")):
+        envelope = files.read(path, maximum=MAX_BYTES, error=RecordError)
+        try:
+            action = ReleaseAction.from_payload(verify(envelope, listed, payload_type=IN_TOTO))
+        except VerificationError:
+            continue  # no listed person has signed it
+        if action.record_sha256 == record_sha256 and action.action in _ENDING:
+            return True
+    return False
+
+
+def _evidence(folder: Path, sha256: str) -> dict[str, Any] | None:
+    try:
+        content = files.read(folder / "evidence.json", maximum=_LARGEST, error=GatewayError)
+    except GatewayError:
+        return None
+    if hashlib.sha256(content).hexdigest() != sha256:
+        return None
+    evidence: dict[str, Any] = json.loads(content)
+    return evidence
+
+
+def _decision(values: Mapping[str, Any]) -> Decision:
+    return Decision(values["policy"], tuple(_finding(each) for each in values["findings"]))
+
+
+def _finding(values: Mapping[str, Any]) -> Finding:
+    value, lower, upper = (
+        math.nan if values[name] is None else float(values[name]) for name in ("value", "lower", "upper")
+    )
+    limit = Limit.model_validate(values["limit"])
+    return Finding(
+        values["measure"], limit, value, lower, upper, values["status"], values["met"], values["reason"]
+    )  # fmt: skip

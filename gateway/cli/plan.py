@@ -1,0 +1,103 @@
+"""``gateway plan``: what can be known of a release before anything is charged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import numpy as np
+
+from gateway.cli.shared import (
+    LOCATION,
+    dictionary_option,
+    failing_cleanly,
+    json_option,
+    policy_option,
+    print_json,
+    quiet_option,
+)
+from gateway.intake import take_snapshot, type_table
+from gateway.outlook import LimitOutlook, Outlook, outlook
+from gateway.progress import Progress
+from gateway.statements import read_dictionary, read_policy
+
+_MARK = {"decidable": "yes", "too few people": "NO", "not an estimate": "counted", "not tried": "not tried"}
+
+
+@click.command()
+@click.argument("data", type=LOCATION, required=False)
+@dictionary_option
+@policy_option
+@quiet_option
+@json_option
+@failing_cleanly
+def plan(data: str | None, dictionary_file: Path, policy_name: str, quiet: bool, as_json: bool) -> None:
+    """Look ahead: size, expected time and memory, DP noise, and which limits so few people can decide.
+
+    Nothing is charged, registered or written. Under a policy that demands differential privacy DATA is not read, since
+    a plan made after a look at the rows would be outside the claim: state people in the dictionary instead. Otherwise
+    limits are tried with a third of the table's own people in the place of a release; keep what it prints to yourself.
+
+    \b
+    Example:
+        gateway plan table.csv --dictionary table.toml --policy controlled-access
+    """
+    _, policy = read_policy(policy_name)
+    _, dictionary = read_dictionary(dictionary_file)
+    table = None
+    with Progress(quiet=quiet) as progress:
+        if policy.differential_privacy is not None:
+            if data is not None:
+                progress.note("the policy demands differential privacy: the table is not read for a plan")
+        elif data is None:
+            raise click.UsageError("DATA is needed where the policy demands no differential privacy")
+        else:
+            progress.stage("reading the table")
+            table = type_table(take_snapshot(data, dictionary.source).table(), dictionary)
+        progress.stage("trying the limits on an innocent table")
+        found = outlook(dictionary, policy, table, np.random.default_rng())
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        click.echo("\n".join(_lines(found)))
+
+
+def _lines(found: Outlook) -> list[str]:
+    lines = []
+    if found.rows is not None:
+        lines.append(f"rows                  {found.rows}")
+    lines.append(f"people                {_told(found.people)}; learned from {_told(found.learned_from)}")
+    lines.append(
+        f"columns               {found.columns}, {found.encoded_width} dimensions; people learned from per dimension "
+        f"{'unknown' if found.people_per_dimension is None else f'{found.people_per_dimension:.1f}'}"
+    )
+    if found.seconds is not None and found.mebibytes is not None:
+        lines.append(
+            f"expected              {found.seconds[0]:.0f} to {found.seconds[1]:.0f} s and about "
+            f"{found.mebibytes / 1024:.1f} GiB on two cores"
+        )
+    if found.epsilon is not None:
+        lines += ["", f"Noise at epsilon {found.epsilon:g}, standard deviations of a cell's count"]
+        lines.append(f"{'column':<28}{'cells':>7}{'noise':>9}{'sampling':>10}{'ratio':>8}")
+        for each in found.noise:
+            ratio = each.noise / each.sampling if each.sampling else float("inf")
+            lines.append(f"{each.column[:27]:<28}{each.cells:>7}{each.noise:>9.1f}{each.sampling:>10.1f}{ratio:>8.2f}")
+        if not found.noise:
+            lines.append("unknown: state people in the dictionary")
+    basis = "a third of the table's people as a release" if found.looked_at_rows else "random tables of the same shape"
+    lines += ["", f"Limits, tried on {basis}"]
+    lines.append(f"{'measure':<30}{'limit':<16}{'can be decided':<16}{'needed on each side':>19}{'there are':>11}")
+    lines += [_line(each) for each in found.limits]
+    advice = [f"  {each.measure}: {each.advice}" for each in found.limits if each.advice]
+    if advice:
+        lines += ["", "What would make them decidable", *advice]
+    return lines
+
+
+def _line(each: LimitOutlook) -> str:
+    needed = "" if each.needed is None else str(each.needed)
+    return f"{each.measure:<30}{each.limit:<16}{_MARK[each.outcome]:<16}{needed:>19}{each.people:>11}"
+
+
+def _told(number: int | None) -> str:
+    return "unknown" if number is None else str(number)

@@ -1,0 +1,9 @@
+"""A decision in the formats that pipelines read: SARIF for code scanning, JUnit XML for test reports.
+
+Both hold exact values, as ``--json`` does: they stay with the custodian.
+"""
+
+from gateway.formats.junit import junit
+from gateway.formats.sarif import sarif
+
+__all__ = ["junit", "sarif"]

@@ -1,0 +1,254 @@
+"""What can be known of a release beforehand: its size, its cost, its noise, and which limits so few people can decide?
+
+Nothing is charged, registered or written. Under a policy that demands differential privacy no row is looked at: the
+limits are tried on random tables of the dictionary's shape. Otherwise they are tried on the table itself, with a third
+of its own people in the place of a release, and what comes out stays with the custodian.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from audit.measures import CONTROLS_OF, NAMES_OF, REGISTRY
+from audit.sides import draw_people
+from audit.tables import AuditTables
+from gateway.halves import HOLDOUT_SHARE
+from gateway.intake import TypedTable
+from gateway.intake.checks import column_dtype
+from policies import Dictionary, Limit, Measurement, Policy
+from synth.dp.domain import domain_of
+from synth.dp.plan import Plan, plan_of
+
+TRIAL_PEOPLE = 3_000  # per side of a trial audit, at most
+_BLIND_PEOPLE = 2_000  # where nothing says how many the table holds
+_PASSES = 1.43  # half-widths of 95 % within which an innocent value stays with its interval four times in five
+_MOST_NEEDED = 10_000_000
+
+# Seconds and mebibytes of whole releases measured on two cores, by learned rows times columns; see benchmarks/README.md
+_SECONDS = {"hybrid": (15.0, 1.6e-4), "private": (12.0, 1.3e-4)}
+_MEBIBYTES = (600.0, 3.5e-4)
+Outcome = Literal["decidable", "too few people", "not an estimate", "not tried"]
+
+
+@dataclass(frozen=True)
+class Noise:
+    """A one-way table under differential privacy: its cells, the noise's standard deviation in a cell, and that of
+    drawing as many people anew from a population in which the cells are equally likely."""
+
+    column: str
+    cells: int
+    noise: float
+    sampling: float
+
+
+@dataclass(frozen=True)
+class LimitOutlook:
+    """What a limit asks for: ``people`` would be on the smaller real side, ``needed`` are the fewest that could decide.
+
+    ``value`` and ``half_width`` are those of a trial on an innocent table, scaled to ``people``.
+    """
+
+    measure: str
+    limit: str
+    outcome: Outcome
+    people: int
+    needed: int | None = None
+    value: float | None = None
+    half_width: float | None = None
+    advice: str = ""
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """Everything ``gateway plan`` prints."""
+
+    rows: int | None
+    people: int | None
+    learned_from: int | None
+    columns: int
+    encoded_width: int
+    people_per_dimension: float | None
+    seconds: tuple[float, float] | None
+    mebibytes: float | None
+    epsilon: float | None
+    noise: tuple[Noise, ...]
+    limits: tuple[LimitOutlook, ...]
+    looked_at_rows: bool
+
+    @property
+    def feasible(self) -> bool:
+        return all(each.outcome != "too few people" for each in self.limits)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, the shape of ``gateway plan --json``."""
+        return {**asdict(self), "feasible": self.feasible}
+
+
+def outlook(dictionary: Dictionary, policy: Policy, table: TypedTable | None, rng: np.random.Generator) -> Outlook:
+    """Look ahead; ``table`` is None where no row may be looked at.
+
+    Raises
+    ------
+    SynthesisError
+        The policy demands differential privacy and no plan costs as little.
+    """
+    demanded = policy.differential_privacy
+    people = dictionary.people if table is None else table.people_count
+    learned = None if people is None else max(round(people * (1 - HOLDOUT_SHARE)), 1)
+    rows = None if table is None else table.row_count
+    learned_rows = learned if rows is None else round(rows * (1 - HOLDOUT_SHARE))
+    width = encoded_width(dictionary)
+    columns = len(dictionary.released)
+    noise: tuple[Noise, ...] = ()
+    if demanded is not None and learned is not None:
+        noise = _noise(dictionary, plan_of(dictionary, learned, demanded.epsilon, demanded.delta)[1])
+    base, rate = _SECONDS["hybrid" if demanded is None else "private"]
+    expected = None if learned_rows is None else base + rate * learned_rows * columns
+    return Outlook(
+        rows=rows,
+        people=people,
+        learned_from=learned,
+        columns=columns,
+        encoded_width=width,
+        people_per_dimension=None if learned is None else learned / width,
+        seconds=None if expected is None else (expected / 2, expected * 2),
+        mebibytes=None if learned_rows is None else _MEBIBYTES[0] + _MEBIBYTES[1] * 2 * learned_rows * columns,
+        epsilon=None if demanded is None else demanded.epsilon,
+        noise=noise,
+        limits=_limits(dictionary, policy, table, people, rng),
+        looked_at_rows=table is not None,
+    )
+
+
+def encoded_width(dictionary: Dictionary) -> int:
+    """Columns of a one-hot encoding: one per category, one per number, one more where a cell may be missing."""
+    return sum(
+        len(dictionary.columns[name].categories or (name,)) + dictionary.columns[name].nullable
+        for name in dictionary.released
+    )
+
+
+def _noise(dictionary: Dictionary, plan: Plan) -> tuple[Noise, ...]:
+    domain = domain_of(dictionary, plan.layout.cells)
+    told = []
+    for place, column in enumerate(domain.columns):
+        fine = plan.fine is not None and place in plan.fine_columns
+        event = plan.fine if fine and plan.fine is not None else plan.star
+        share = 1 / column.size
+        told.append(
+            Noise(
+                column.name,
+                column.size,
+                event.sigma,
+                math.sqrt(plan.people * share * (1 - share)) if share < 1 else 0.0,
+            )
+        )
+    return tuple(told)
+
+
+def _limits(
+    dictionary: Dictionary, policy: Policy, table: TypedTable | None, people: int | None, rng: np.random.Generator
+) -> tuple[LimitOutlook, ...]:
+    side = round((people or _BLIND_PEOPLE) * min(HOLDOUT_SHARE, 1 - HOLDOUT_SHARE))
+    tables = _trial(dictionary, policy, table, side, rng)
+    tried: dict[str, Measurement] = {}
+    for name, measure in REGISTRY.items():
+        if policy.limits.keys() & set(NAMES_OF[name]):
+            try:
+                tried |= {each.name: each for each in measure(tables, rng)}
+            except Exception:  # noqa: BLE001, S112  # told as not tried; a message could carry a value
+                continue
+    trial_side = min(len(np.unique(tables.train_people)), len(np.unique(tables.holdout_people)))
+    innocent = {name: plan.innocent for controls in CONTROLS_OF.values() for name, plan in controls.items()}
+    return tuple(
+        _limit(name, limit, tried.get(name), innocent.get(name), trial_side, side)
+        for name, limit in policy.limits.items()
+    )
+
+
+def _limit(
+    name: str, limit: Limit, tried: Measurement | None, innocent: float | None, trial: int, side: int
+) -> LimitOutlook:
+    shown = " and ".join(
+        f"{word} {bound:g}" for word, bound in (("at least", limit.min), ("at most", limit.max)) if bound is not None
+    )
+    if tried is None:
+        return LimitOutlook(name, shown, "not tried", side)
+    if tried.status != "measured":
+        return LimitOutlook(name, shown, "too few people", side, advice=tried.reason)
+    half = (tried.upper - tried.lower) / 2
+    if innocent is None or not half > 0:
+        return LimitOutlook(name, shown, "not an estimate", side, value=tried.value)
+    room = min(bound for bound in (_room(limit.max, innocent, 1), _room(limit.min, innocent, -1)) if bound is not None)
+    scaled = half * math.sqrt(trial / side)
+    if room <= 0:
+        advice = "the limit lies on the wrong side of what an innocent release has"
+        return LimitOutlook(name, shown, "too few people", side, None, tried.value, scaled, advice)
+    needed = math.ceil(trial * (_PASSES * half / room) ** 2)
+    if needed <= side:
+        return LimitOutlook(name, shown, "decidable", side, needed, tried.value, scaled)
+    advice = f"{needed} people on each side would do; so would a limit about {_PASSES * scaled:.2g} from {innocent:g}"
+    told = needed if needed <= _MOST_NEEDED else None
+    return LimitOutlook(name, shown, "too few people", side, told, tried.value, scaled, advice)
+
+
+def _room(bound: float | None, innocent: float, sign: int) -> float | None:
+    return None if bound is None else sign * (bound - innocent)
+
+
+def _trial(
+    dictionary: Dictionary, policy: Policy, table: TypedTable | None, side: int, rng: np.random.Generator
+) -> AuditTables:
+    """Three innocent tables of the same kind: two real sides and a release."""
+    size = max(min(side, TRIAL_PEOPLE), 2)
+    if table is None:
+        frames = [_random_frame(dictionary, size, rng) for _ in range(3)]
+        owners = [np.arange(size) + place * size for place in range(3)]
+    else:
+        thirds = rng.permutation(int(table.people.max()) + 1) % 3
+        frames, owners = [], []
+        for place in range(3):
+            rows = np.flatnonzero(thirds[table.people] == place)
+            rows = rows[draw_people(table.people[rows], TRIAL_PEOPLE, rng)]
+            frames.append(table.frame.iloc[rows].reset_index(drop=True))
+            owners.append(table.people[rows])
+    return AuditTables(
+        dictionary=dictionary,
+        train=frames[0],
+        holdout=frames[1],
+        released=frames[2],
+        train_people=owners[0],
+        holdout_people=owners[1],
+        attacker_class_size=policy.attacker.class_size,
+        attacker_known_columns=policy.attacker.known_columns,
+        confidence=1 - (1 - policy.confidence) / policy.attempts.max,
+    )
+
+
+def _random_frame(dictionary: Dictionary, rows: int, rng: np.random.Generator) -> pd.DataFrame:
+    """Every declared value as likely as any other, all columns independent."""
+    cells: dict[str, Any] = {}
+    for name in dictionary.released:
+        column = dictionary.columns[name]
+        dtype = column_dtype(column)
+        if isinstance(dtype, pd.CategoricalDtype):
+            cells[name] = pd.Categorical.from_codes(rng.integers(len(dtype.categories), size=rows), dtype=dtype)
+            continue
+        values: NDArray[Any]
+        if column.type in ("date", "datetime"):
+            low, high = np.array([column.minimum, column.maximum], dtype="datetime64[s]").astype(np.int64)
+            span = 86_400 if column.type == "date" else 1
+            values = (rng.integers(low // span, high // span + 1, rows) * span).astype("datetime64[s]")
+        else:
+            low, high = float(column.minimum or 0.0), float(column.maximum or 0.0)  # type: ignore[arg-type]
+            values = rng.uniform(low, high, rows)
+            decimals = 0 if column.type == "integer" else column.decimals
+            values = values if decimals is None else np.clip(np.round(values, decimals), low, high)
+        cells[name] = values
+    return pd.DataFrame(cells)

@@ -1,0 +1,80 @@
+"""JUnit XML that test reports take, read back by an independent library and by the standard library."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree as ET
+
+from junitparser import Failure, JUnitXml, TestCase, TestSuite
+
+from gateway.formats import junit
+from tests.gateway.formats.decisions import MIXED, allowed, mixed
+
+
+def suite_of(text: str) -> TestSuite:
+    [suite] = JUnitXml.fromstring(text.encode())
+    assert isinstance(suite, TestSuite)
+    return suite
+
+
+def cases(suite: TestSuite) -> dict[str, TestCase]:
+    return {case.name: case for case in suite}
+
+
+def test_every_limit_is_a_case_and_every_limit_not_met_a_failure() -> None:
+    suite = suite_of(junit(mixed(), MIXED, 12.3456))
+    found = cases(suite)
+    assert list(found) == list(MIXED.limits)
+    assert {name for name, case in found.items() if not case.is_passed} == {f.measure for f in mixed().unmet}
+    assert (suite.name, suite.tests, suite.failures, suite.errors, suite.skipped) == ("p.1", 6, 5, 0, 0)
+    assert suite.time == 12.346
+
+
+def test_the_counts_are_those_a_parser_comes_to_itself() -> None:
+    report = JUnitXml.fromstring(junit(mixed(), MIXED, 1).encode())
+    told = (report.tests, report.failures, report.errors)
+    report.update_statistics()  # type: ignore[no-untyped-call]
+    assert (report.tests, report.failures, report.errors) == told
+
+
+def test_a_failure_tells_a_broken_limit_from_one_that_was_not_measured() -> None:
+    found = cases(suite_of(junit(mixed(), MIXED, 1)))
+    kinds = {}
+    for name, case in found.items():
+        for result in case.result:
+            if isinstance(result, Failure):
+                kinds[name] = result.type
+    assert kinds == {
+        "k_map": "limit",
+        "linkability": "inconclusive",
+        "singling_out": "inconclusive",
+        "near_copy_excess": "failed",
+        "rare_copies": "missing",
+    }
+    [failure] = found["k_map"].result
+    assert failure.message == "k_map is 3; the limit of at least 11 is not met."
+
+
+def test_an_allowed_file_has_no_failure() -> None:
+    suite = suite_of(junit(*allowed(), 1))
+    assert (suite.tests, suite.failures) == (1, 0)
+    [case] = suite
+    assert case.is_passed
+    assert "0.510 [0.480, 0.540]" in case.system_out
+
+
+def test_what_xml_cannot_hold_is_replaced_and_what_it_can_is_kept() -> None:
+    """A control character in a policy's text would make a file that no parser reads."""
+    text = junit(mixed(), MIXED, 1)
+    assert text.startswith('<?xml version="1.0" encoding="UTF-8"?>')
+    assert "\x01" not in text
+    root = ET.fromstring(text)  # noqa: S314  # our own file
+    reasons = [failure.attrib["message"] for failure in root.iter("failure")]
+    assert any("a <b> & \"c\" ]]> \ufffd \ud7ff 'd'" in reason for reason in reasons)
+
+
+def test_the_file_names_policy_and_citations_and_says_that_it_stays_with_the_custodian() -> None:
+    properties = [(each.name, each.value) for each in suite_of(junit(mixed(), MIXED, 1)).properties()]  # type: ignore[no-untyped-call]
+    assert ("policy", "p.1") in properties
+    assert ("decision", "denied") in properties
+    assert ("cites", "45 CFR 164.514") in properties
+    assert any(name == "confidential" and "stay with the custodian" in value for name, value in properties)

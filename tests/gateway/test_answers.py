@@ -1,0 +1,226 @@
+"""The same request gets the same answer from the record: no row is read, nothing is spent, nothing is gained."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import Result
+
+from audit.record import pkcs8
+from audit.record.statement import Oversight
+from audit.tables import AuditTables
+from gateway.answers import find_answer, request_body
+from gateway.case import Case
+from gateway.intake import take_snapshot
+from gateway.progress import Progress
+from gateway.release import Request, release_table
+from gateway.settings import load_settings
+from gateway.statements import read_dictionary, read_policy
+from tests.gateway.conftest import PASSPHRASE, Clinic, make_clinic
+from tests.gateway.quick import quick_audits
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> Clinic:
+    """A clinic with one release (``bundle``) and one refusal (``denied``)."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pkcs8, "SCRYPT_COST", 4)  # of keys that are unlocked more than a thousand times
+        clinic = make_clinic(tmp_path_factory.mktemp("asked"))
+    policy = (clinic.folder / "lenient.toml").read_text()
+    clinic.write("lenient.toml", policy.replace("[limits]", "valid_days = 9\n[limits]"))
+    with quick_audits():
+        assert clinic.release().exit_code == 0
+        assert clinic.release(out="denied", policy="strict.toml").exit_code == 3
+    return clinic
+
+
+@pytest.fixture
+def audited() -> Iterator[list[AuditTables]]:
+    with quick_audits() as seen:
+        yield seen
+
+
+@pytest.fixture
+def clinic(asked: Clinic, tmp_path: Path) -> Clinic:
+    """A copy that a test may spoil."""
+    return Clinic(Path(shutil.copytree(asked.folder, tmp_path / "clinic")))
+
+
+@pytest.fixture
+def unreadable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever reads a table's rows fails."""
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("the table was read")
+
+    monkeypatch.setattr("gateway.candidate.read_table", refuse)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def state(clinic: Clinic) -> tuple[str, int, int]:
+    """What a look at the data would change: the ledger's head, the records, the evidence."""
+    workspace = clinic.folder / "ws"
+    count = len(list((workspace / "evidence").iterdir()))
+    return clinic.workspace.ledger.head(), len(list((workspace / "records").iterdir())), count
+
+
+def outcome(result: Result) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(result.stdout)
+    return found
+
+
+@pytest.mark.usefixtures("unreadable")
+def test_a_release_is_issued_again_byte_for_byte_without_a_look_at_the_table(clinic: Clinic) -> None:
+    before = state(clinic)
+    result = clinic.release("--json", out="again")
+    assert result.exit_code == 0, result.stderr
+    assert contents(clinic.folder / "again") == contents(clinic.folder / "bundle")
+    found = outcome(result)
+    assert found["answeredFromRecord"]["bundleHeld"] is True
+    assert Path(found["answeredFromRecord"]["writtenTo"]).name == "bundle"
+    assert found["logIndex"] == 0
+    assert state(clinic) == before
+    assert clinic.run("verify", clinic.folder / "again", "--key", clinic.public_key).exit_code == 0
+
+
+@pytest.mark.usefixtures("unreadable")
+def test_a_refusal_stays_refused_with_the_same_words(clinic: Clinic) -> None:
+    before = state(clinic)
+    result = clinic.release(out="again", policy="strict.toml")
+    assert result.exit_code == 3
+    assert "REFUSED: 1 of 3 limits of the policy are not met" in result.stdout
+    assert "the same was asked then; no row was read" in result.stdout
+    assert contents(clinic.folder / "again") == contents(clinic.folder / "denied")
+    assert state(clinic) == before
+
+
+@pytest.mark.usefixtures("unreadable")
+def test_the_same_command_finds_its_bundle_where_it_is(clinic: Clinic) -> None:
+    bundle = clinic.folder / "bundle"
+    before = contents(bundle)
+    written = (bundle / "data.csv").stat().st_mtime_ns
+    assert clinic.release().exit_code == 0
+    assert contents(bundle) == before
+    assert (bundle / "data.csv").stat().st_mtime_ns == written
+
+
+def test_a_place_that_is_taken_is_never_overwritten(clinic: Clinic) -> None:
+    result = clinic.release(out="denied")  # another record's bundle
+    assert result.exit_code == 2
+    assert "denied exists and is not overwritten" in result.stderr
+    (clinic.folder / "mine").mkdir()
+    assert clinic.release(out="mine").exit_code == 2
+    assert clinic.release(out="denied", rows=149).exit_code == 2  # and that is no look either
+    assert clinic.workspace.ledger.looks("clinic", None) == 2
+
+
+@pytest.mark.usefixtures("unreadable")
+@pytest.mark.parametrize("loss", ["gone", "altered"])
+def test_bytes_that_are_no_longer_held_are_not_made_up(clinic: Clinic, loss: str) -> None:
+    (held,) = (clinic.folder / "ws" / "evidence").glob("*/bundle/data.csv")
+    held.unlink()
+    if loss == "altered":
+        held.write_bytes(b"age\n1\n")
+    result = clinic.release(out="again")
+    assert result.exit_code == 0
+    assert "Bundle  none: the workspace no longer holds its bytes; it was written to" in result.stdout
+    assert not (clinic.folder / "again").exists()
+
+
+@pytest.mark.usefixtures("unreadable")
+def test_without_its_evidence_the_record_answers_in_coarse_words(clinic: Clinic) -> None:
+    shutil.rmtree(clinic.folder / "ws" / "evidence")
+    found = clinic.release("--json", out="again", policy="strict.toml")
+    assert found.exit_code == 3
+    assert outcome(found)["findings"][0] == {"measure": "nnaa_privacy_loss", "met": False}
+    assert outcome(found)["bundle"] is None
+
+
+def test_a_missing_record_is_an_error_and_no_new_look(clinic: Clinic) -> None:
+    next((clinic.folder / "ws" / "records").glob("00000000-*")).unlink()
+    before = clinic.workspace.ledger.head()
+    assert clinic.release(out="again").exit_code == 2
+    assert clinic.workspace.ledger.head() == before
+
+
+@pytest.mark.usefixtures("audited")
+def test_what_differs_in_anything_but_the_place_is_another_request(clinic: Clinic) -> None:
+    table = clinic.folder / "table.csv"
+    lines = table.read_text().splitlines()
+    original = table.read_text()
+    table.write_text("\n".join([lines[0], *reversed(lines[1:])]) + "\n")  # rows permuted
+    assert outcome(clinic.release("--json", out="third"))["attempt"] == {"number": 3, "maximum": 3}
+    variations: dict[str, Callable[[], object]] = {
+        "one row less": lambda: table.write_text("\n".join(lines[:-1]) + "\n"),
+        "another policy": lambda: clinic.write(
+            "lenient.toml", (clinic.folder / "lenient.toml").read_text().replace('"lenient"', '"fresh"')
+        ),
+        "another name": lambda: clinic.write(
+            "table.toml", (clinic.folder / "table.toml").read_text().replace('name = "clinic"', 'name = "renamed"')
+        ),
+        "other settings": lambda: clinic.write("quick.toml", 'version = 1\ncomponents = ["copula"]\n'),
+    }
+    for name, change in variations.items():
+        table.write_text(original)
+        change()
+        result = clinic.release("--json", out=name.replace(" ", "-"), rows=140)
+        assert result.exit_code == 3, name
+        assert "all 3 attempts that the policy allows on this dataset are used, under any policy" in result.stdout
+    again = clinic.release("--json", out="once-more", rows=140)
+    assert outcome(again)["answeredFromRecord"] is not None  # a refusal for want of attempts is an answer too
+
+
+@pytest.mark.usefixtures("unreadable")
+def test_a_script_that_asks_a_thousand_times_gets_one_answer_a_thousand_times(clinic: Clinic) -> None:
+    workspace, folder = clinic.workspace, clinic.folder
+    request = Request(
+        folder / "table.csv", folder / "table.toml", str(folder / "strict.toml"), 150, folder / "denied",
+        load_settings(folder / "quick.toml"),
+    )  # fmt: skip
+    before, answers = state(clinic), set()
+    with Progress(quiet=True) as progress:
+        for number in range(1000):
+            told = release_table(request, workspace, PASSPHRASE.encode(), np.random.SeedSequence(number), progress)
+            report = {**told.to_dict(), "seconds": 0, "peakMebibytes": 0}
+            answers.add((told.allowed, json.dumps(report, sort_keys=True)))
+    assert len(answers) == 1
+    assert not next(iter(answers))[0]
+    assert state(clinic) == before
+
+
+def case_of(clinic: Clinic, **changes: Any) -> Case:
+    policy_bytes, policy = read_policy(str(clinic.folder / "lenient.toml"))
+    dictionary_bytes, dictionary = read_dictionary(clinic.folder / "table.toml")
+    settings = load_settings(clinic.folder / "quick.toml").model_dump(mode="json")
+    commitment = clinic.workspace.unlock(PASSPHRASE.encode()).commit(take_snapshot(clinic.folder / "table.csv"))
+    case = Case(policy, policy_bytes, dictionary, dictionary_bytes, settings, commitment, "1")
+    return dataclasses.replace(case, **changes)
+
+
+def test_an_answer_ends_with_its_release(clinic: Clinic) -> None:
+    case, now = case_of(clinic), datetime.now(UTC)
+    request = request_body(case, 150)["request"]
+    assert find_answer(clinic.workspace, case, request, now) is not None
+    assert find_answer(clinic.workspace, case, request, now + timedelta(days=9)) is None
+
+
+def test_who_asks_makes_a_difference_only_where_approvals_are_demanded(clinic: Clinic) -> None:
+    def digest(requester: str, approvals: int) -> str:
+        terms = Oversight(requester, "Oda", approvals, ("approver",) if approvals else ())
+        return str(request_body(case_of(clinic, oversight=terms), 150)["request"])
+
+    assert digest("Rosa", 0) == digest("Ben", 0)
+    assert digest("Rosa", 1) != digest("Ben", 1)

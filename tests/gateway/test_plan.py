@@ -1,0 +1,137 @@
+"""What ``gateway plan`` says beforehand, and what it does not look at."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from gateway.cli import main
+from gateway.intake import read_table, type_table
+from gateway.outlook import encoded_width, outlook
+from policies import parse_dictionary, parse_policy
+
+DICTIONARY = """
+version = 1
+name = "ward"
+people = {people}
+target = "died"
+[columns.age]
+type = "integer"
+minimum = 0
+maximum = 110
+role = "quasi_identifier"
+[columns.sex]
+type = "category"
+categories = ["f", "m"]
+role = "quasi_identifier"
+[columns.sodium]
+type = "number"
+minimum = 100
+maximum = 180
+decimals = 1
+nullable = true
+[columns.died]
+type = "boolean"
+categories = ["0", "1"]
+role = "sensitive"
+"""
+POLICY = """
+version = 1
+id = "trial"
+purpose = "a plan"
+context = "internal"
+minimum_people = 20
+{more}
+[limits]
+nnaa_privacy_loss = {{ max = {loss} }}
+membership_auc = {{ max = {area} }}
+exact_copy_excess = {{ max = 0.05 }}
+rows_per_real_row = {{ max = 1.0 }}
+"""
+PRIVATE = "[differential_privacy]\nepsilon = 1.0\ndelta = 1e-6\n"
+
+
+def table(rows: int = 300) -> str:
+    rng = np.random.default_rng(1)
+    lines = ["age,sex,sodium,died"]
+    for _ in range(rows):
+        age = int(rng.integers(20, 95))
+        lines.append(f"{age},{'fm'[rng.integers(2)]},{rng.normal(138, 4):.1f},{int(rng.random() < age / 150)}")
+    return "\n".join(lines) + "\n"
+
+
+def looked(rows: int = 300, **limits: float) -> dict[str, tuple[str, int | None]]:
+    dictionary = parse_dictionary(DICTIONARY.format(people=rows).encode())
+    policy = parse_policy(POLICY.format(more="", **({"loss": 0.2, "area": 0.7} | limits)).encode())
+    typed = type_table(read_table(table(rows).encode(), "csv"), dictionary)
+    found = outlook(dictionary, policy, typed, np.random.default_rng(2))
+    return {each.measure: (each.outcome, each.needed) for each in found.limits}
+
+
+@pytest.mark.slow
+def test_a_tighter_limit_needs_more_people_by_the_square() -> None:
+    loose, tight = looked(area=0.7)["membership_auc"][1], looked(area=0.6)["membership_auc"][1]
+    assert loose is not None
+    assert tight is not None
+    assert tight / loose == pytest.approx(4.0, rel=0.1)
+
+
+@pytest.mark.slow
+def test_a_limit_that_so_few_people_cannot_decide_is_named() -> None:
+    assert looked(200, area=0.51)["membership_auc"][0] == "too few people"
+    assert looked(200, area=0.75)["membership_auc"][0] == "decidable"
+    assert looked(200, loss=-0.1)["nnaa_privacy_loss"][0] == "too few people"  # below what an innocent release has
+    assert looked(200)["rows_per_real_row"][0] == "not tried"
+
+
+def test_the_encoded_width_counts_categories_and_missing_cells() -> None:
+    assert encoded_width(parse_dictionary(DICTIONARY.format(people=100).encode())) == 1 + 2 + (1 + 1) + 2
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    (tmp_path / "t.csv").write_text(table(), encoding="utf-8")
+    (tmp_path / "t.toml").write_text(DICTIONARY.format(people=20_000), encoding="utf-8")
+    (tmp_path / "open.toml").write_text(POLICY.format(more="", loss=0.2, area=0.7), encoding="utf-8")
+    (tmp_path / "private.toml").write_text(POLICY.format(more=PRIVATE, loss=0.2, area=0.7), encoding="utf-8")
+    return tmp_path
+
+
+def run(files: Path, policy: str, *more: str) -> str:
+    arguments = ["plan", *more, "--dictionary", str(files / "t.toml"), "--policy", str(files / policy), "--quiet"]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+@pytest.mark.slow
+def test_the_command_prints_size_cost_and_limits(files: Path) -> None:
+    text = run(files, "open.toml", str(files / "t.csv"))
+    assert "rows                  300" in text
+    assert "a third of the table's people" in text
+    assert "membership_auc" in text
+    assert {path.name for path in files.iterdir()} == {"t.csv", "t.toml", "open.toml", "private.toml"}
+
+
+@pytest.mark.slow
+def test_under_differential_privacy_no_row_is_read_and_the_noise_is_told(files: Path) -> None:
+    found = json.loads(run(files, "private.toml", str(files / "no-such-table.csv"), "--json"))
+    assert found["looked_at_rows"] is False
+    assert (found["people"], found["learned_from"], found["rows"]) == (20_000, 10_000, None)
+    noise = {each["column"]: each for each in found["noise"]}
+    assert set(noise) == {"age", "sex", "sodium", "died"}
+    assert noise["sex"]["cells"] == 2
+    assert noise["sex"]["sampling"] == pytest.approx(50.0)  # 10,000 people, half of them each: sqrt(10,000 / 4)
+    assert all(each["noise"] >= 2.0 for each in noise.values())
+    assert "random tables of the same shape" in run(files, "private.toml")
+
+
+def test_without_differential_privacy_a_table_is_asked_for(files: Path) -> None:
+    arguments = ["plan", "--dictionary", str(files / "t.toml"), "--policy", str(files / "open.toml")]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2
+    assert "DATA is needed" in result.stderr
