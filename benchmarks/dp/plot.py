@@ -15,7 +15,9 @@ mpl.rcParams["svg.hashsalt"] = "dp benchmark"  # the same figure is the same fil
 from matplotlib import pyplot as plt  # noqa: E402  # after the choice of its backend
 
 STYLES: dict[Method, tuple[str, str, str]] = {
+    ("mst", "cells"): ("#98b1cf", "v", "MST, our cells"),
     ("mst", "full"): ("#3d5a80", "^", "MST"),
+    ("aim", "cells"): ("#f0a35e", "D", "AIM, our cells"),
     ("aim", "reduced"): ("#e8a598", "s", "AIM, reduced"),
     ("aim", "full"): ("#c8452d", "s", "AIM"),
     ("ours", "full"): ("#0b6e4f", "o", "ours"),
@@ -37,8 +39,8 @@ def plot(records: Sequence[Record], path: Path) -> None:
     named = {
         name: line for row in axes for axis in row for line, name in zip(*axis.get_legend_handles_labels(), strict=True)
     }
-    figure.legend(named.values(), named.keys(), loc="lower center", ncols=len(named), frameon=False)
-    figure.tight_layout(rect=(0, 0.04, 1, 1))
+    figure.legend(named.values(), named.keys(), loc="lower center", ncols=(len(named) + 1) // 2, frameon=False)
+    figure.tight_layout(rect=(0, 0.07, 1, 1))
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
 

@@ -17,8 +17,10 @@ NAMES: dict[Method, str] = {
     ("real", "full"): "*real train rows (floor)*",
     ("ours", "full"): "**ours**",
     ("aim", "full"): "AIM",
+    ("aim", "cells"): "AIM, our cells",
     ("aim", "reduced"): "AIM, reduced",
     ("mst", "full"): "MST",
+    ("mst", "cells"): "MST, our cells",
     ("mst", "reduced"): "MST, reduced",
 }
 
@@ -31,6 +33,14 @@ def _figure(*path: str) -> Figure:
         return None if value is None else float(value)
 
     return look
+
+
+cpu_seconds = _figure("cost", "cpu_seconds")
+
+
+def _by(inference: str) -> Figure:
+    """CPU seconds of the runs with dpmm's own inference (and of ours), or of those with faster.py."""
+    return lambda record: cpu_seconds(record) if record.get("inference", "dpmm") == inference else None
 
 
 COLUMNS: tuple[tuple[str, Figure, int], ...] = (
@@ -47,7 +57,8 @@ COLUMNS: tuple[tuple[str, Figure, int], ...] = (
     ("G-mean", _figure("figures", "tstr", "mean", "g_mean"), 3),
     ("accuracy", _figure("figures", "tstr", "mean", "accuracy"), 3),
     ("2-way, train", _figure("figures", "against_train", "two_way_tvd"), 4),
-    ("CPU s", _figure("cost", "cpu_seconds"), 0),
+    ("CPU s", _by("dpmm"), 0),
+    ("CPU s, faster.py", _by("faster"), 0),
     ("wall s", _figure("cost", "wall_seconds"), 0),
     ("MB", _figure("cost", "peak_mb"), 0),
 )
@@ -79,6 +90,12 @@ def finished(
 
 def epsilons(records: Iterable[Record]) -> list[float]:
     return sorted({record["epsilon"] for record in records if record["epsilon"] is not None})
+
+
+def markdown(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table whose first two columns are text and whose others are figures."""
+    lines = [titles, ["---"] * 2 + ["---:"] * (len(titles) - 2), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
 def average(figure: Figure, records: Iterable[Record]) -> float | None:

@@ -16,6 +16,7 @@ import datetime as dt
 import json
 import os
 import platform
+import shlex
 import signal
 import subprocess
 import sys
@@ -29,7 +30,7 @@ import click
 
 DELTA = 1e-5
 HERE = Path(__file__).resolve().parent
-METHODS = ("ours", "aim", "mst", "aim-reduced", "mst-reduced", "real")
+METHODS = ("ours", "aim", "mst", "aim-cells", "mst-cells", "aim-reduced", "mst-reduced", "real")
 
 
 @dataclass(frozen=True)
@@ -48,11 +49,12 @@ class Run:
 
     @property
     def tool(self) -> str:
-        return self.method.removesuffix("-reduced")
+        return self.method.partition("-")[0]
 
     @property
     def strength(self) -> str:
-        return "reduced" if self.method.endswith("-reduced") else "full"
+        """Of a peer: ``full``, ``reduced``, or ``cells``, which is full strength on our public cells."""
+        return self.method.partition("-")[2] or "full"
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ class Cost:
 @click.option("--seeds", default="0,1,2")
 @click.option("--limit-minutes", type=float, default=75.0, help="CPU time after which a fit is stopped and recorded.")
 @click.option("--wall-minutes", type=float, default=None, help="Wall time after which a fit is interrupted.")
+@click.option("--plain-peers", is_flag=True, help="The peers with dpmm's own inference, not with peers/faster.py.")
 @click.option("--peer-python", default="build/bench-dp/dpmm/bin/python", help="Interpreter of the peers' environment.")
 def main(
     data: Path,
@@ -94,6 +97,7 @@ def main(
     seeds: str,
     limit_minutes: float,
     wall_minutes: float | None,
+    plain_peers: bool,
     peer_python: str,
 ) -> None:
     """Make every run that has no result yet.
@@ -114,7 +118,8 @@ def main(
             continue
         click.echo(f"{dt.datetime.now(dt.UTC):%H:%M:%S} {run.name}", err=True)
         limits = Limits(limit_minutes * 60, None if wall_minutes is None else wall_minutes * 60)
-        record = carry_out(run, data / run.table / f"s{run.seed}", work / run.name, limits, peer_python)
+        peer = (peer_python, str(HERE / "peers" / "fit_dpmm.py"), *(() if plain_peers else ("--faster",)))
+        record = carry_out(run, data / run.table / f"s{run.seed}", work / run.name, limits, peer)
         result.parent.mkdir(parents=True, exist_ok=True)
         draft = result.with_suffix(".part")
         draft.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n")
@@ -137,7 +142,7 @@ def planned(
                     yield Run(table, method, epsilon, seed)
 
 
-def carry_out(run: Run, split: Path, work: Path, limits: Limits, peer_python: str) -> dict[str, Any]:
+def carry_out(run: Run, split: Path, work: Path, limits: Limits, peer: Sequence[str]) -> dict[str, Any]:
     """Fit, draw and evaluate one run. A synthetic table that an interrupted benchmark left in ``work`` is kept."""
     work.mkdir(parents=True, exist_ok=True)
     synthetic, report, costs = work / "synthetic.csv", work / "fit.json", work / "cost.json"
@@ -155,7 +160,7 @@ def carry_out(run: Run, split: Path, work: Path, limits: Limits, peer_python: st
     elif costs.exists():
         cost = json.loads(costs.read_text())
     else:
-        cost = _fit(run, split, work, limits, peer_python)
+        cost = _fit(run, split, work, limits, peer)
         costs.write_text(json.dumps(cost, indent=1) + "\n")
     record["outcome"] = cost.pop("outcome")
     record["cost"] = cost
@@ -241,7 +246,7 @@ def machine() -> dict[str, Any]:
     }
 
 
-def _fit(run: Run, split: Path, work: Path, limits: Limits, peer_python: str) -> dict[str, Any]:
+def _fit(run: Run, split: Path, work: Path, limits: Limits, peer: Sequence[str]) -> dict[str, Any]:
     rows = len((split / "train.csv").read_text().splitlines()) - 1
     arguments = ["--train", split / "train.csv", "--schema", split / "schema.json", "--epsilon", run.epsilon]
     arguments += ["--delta", DELTA, "--rows", rows, "--seed", run.seed]
@@ -249,7 +254,10 @@ def _fit(run: Run, split: Path, work: Path, limits: Limits, peer_python: str) ->
     if run.tool == "ours":
         command = [sys.executable, "-m", "benchmarks.dp.fit_ours"]
     else:
-        command = [peer_python, str(HERE / "peers" / "fit_dpmm.py"), "--method", run.tool, "--strength", run.strength]
+        strength = "reduced" if run.strength == "reduced" else "full"
+        command = [*peer, "--method", run.tool, "--strength", strength]
+        if run.strength == "cells":
+            command = [sys.executable, "-m", "benchmarks.dp.fit_cells", "--peer", shlex.join(command)]
     begun, load = dt.datetime.now(dt.UTC), os.getloadavg()[0]
     cost = follow([*command, *map(str, arguments)], work / "fit.log", limits)
     return {

@@ -20,6 +20,7 @@ import importlib
 import importlib.metadata
 import json
 import logging
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -48,7 +49,11 @@ def main() -> None:
     logging.basicConfig(level=logging.ERROR)
     follow_estimates(options.report.with_suffix(".progress"))
     started, cpu = time.perf_counter(), time.process_time()
-    pipeline = _pipeline(options.method, options.epsilon, options.delta, strength, len(complete.columns))
+    if options.faster:
+        sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+        importlib.import_module("benchmarks.dp.peers.faster").install()
+    share = 0.0 if options.no_binning else BINNING_SHARE
+    pipeline = pipeline_of(options.method, options.epsilon, options.delta, strength, len(complete.columns), share)
     pipeline.fit(complete, domain=domain, random_state=options.seed)
     fitted, fitted_cpu = time.perf_counter(), time.process_time()
     drawn = pipeline.generate(n_records=options.rows, random_state=options.seed)
@@ -57,9 +62,10 @@ def main() -> None:
     report = {
         "settings": {
             **strength,
-            "model_epsilon": (1 - BINNING_SHARE) * options.epsilon,
-            "binning_epsilon": BINNING_SHARE * options.epsilon,
+            "model_epsilon": (1 - share) * options.epsilon,
+            "binning_epsilon": share * options.epsilon,
         },
+        "inference": "faster" if options.faster else "dpmm",
         "versions": {name: importlib.metadata.version(name) for name in ("dpmm", "opendp", "numpy", "pandas", "scipy")},
         "fit_seconds": round(fitted - started, 2),
         "fit_cpu_seconds": round(fitted_cpu - cpu, 2),
@@ -141,9 +147,12 @@ def follow_estimates(path: Path) -> None:
     inference.estimate = _followed
 
 
-def _pipeline(method: str, epsilon: float, delta: float, strength: Mapping[str, float], columns: int) -> Any:
+def pipeline_of(
+    method: str, epsilon: float, delta: float, strength: Mapping[str, float], columns: int, binning: float
+) -> Any:
+    """AIM or MST with its settings; ``binning`` is the share of epsilon for bins, 0 where no column is a number."""
     pipelines = importlib.import_module("dpmm.pipelines")
-    budget = {"epsilon": (1 - BINNING_SHARE) * epsilon, "delta": delta, "proc_epsilon": BINNING_SHARE * epsilon}
+    budget = {"epsilon": (1 - binning) * epsilon, "delta": delta, "proc_epsilon": binning * epsilon or None}
     settings: dict[str, Any] = {"n_iters": int(strength["n_iters"])}
     if method == "mst":
         return pipelines.MSTPipeline(**budget, n_jobs=1, gen_kwargs=settings)
@@ -155,6 +164,8 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Fit AIM or MST to one table.")
     parser.add_argument("--method", choices=("aim", "mst"), required=True)
     parser.add_argument("--strength", choices=("full", "reduced"), default="full")
+    parser.add_argument("--no-binning", action="store_true", help="Only categories: the model gets all of epsilon.")
+    parser.add_argument("--faster", action="store_true", help="The same arithmetic by faster.py, in less time.")
     parser.add_argument("--train", type=Path, required=True)
     parser.add_argument("--schema", type=Path, required=True)
     parser.add_argument("--epsilon", type=float, required=True)

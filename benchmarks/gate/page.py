@@ -1,0 +1,187 @@
+"""What do all audits of known truth together show? Writes README.md and figure.svg beside the results.
+
+    python -m benchmarks.gate.page
+
+Every line of ``results/`` counts, none is picked; where nothing was run the cell is empty.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from benchmarks.gate.figure import draw
+from benchmarks.gate.power import CELLS, CONTROLS, HERE, HONEST, LEAKS, conditions, load
+from benchmarks.gate.rates import Found, Rate, catches, limits_of, quantile, reached, refusals, voids
+from policies import Limit, Policy, load_pack
+
+PACKS = {"small": ("small-cohort",), "large": ("controlled-access", "public-release")}
+
+INTRODUCTION = """\
+# What the gate catches, what it refuses without cause, what it costs
+
+Written by `python -m benchmarks.gate.page` from the files in `results/`; no figure is typed by hand, no run left out.
+
+![Detection by leak and table](figure.svg)
+
+## What was run
+
+Four public tables: *wdbc* (569 patients, 30 numbers and a diagnosis), *heart-disease* (920 patients, 15 mixed columns,
+many gaps), *adult* (48,842 people, 14 columns, nine of them categories) and *diabetes-130* (71,515 patients, 25
+columns, most of them categories). A table of n rows is drawn anew for every repetition and halved into **train** and
+**holdout**; as many people who are in neither make an **honest release**. A leak is planted in the honest release, in
+place of as many of its rows, or is all of it:
+
+- *copies p %*: train rows as they stand; *ten outliers*: the ten train rows farthest from everybody, as they stand;
+- *SMOTE*: rows between a train row and one of its five nearest; *interpolated*: between any two train rows;
+- *noise s sd*: train rows whose numbers got normal noise of s standard deviations of their column; categories stay.
+
+Audited are all measures that guard anybody, at the confidence that three attempts leave of 95 %. A limit **catches** a
+leak if it refuses the release with it and admits the honest one on the same train and holdout rows; the pack catches
+what any of its limits does. Rates are hits of repetitions with the exact 95 % interval of the rate. Limits on
+fidelity, on the size of a release and on a claim of differential privacy are left out.
+"""
+
+
+@click.command()
+@click.option("--results", type=click.Path(exists=True, file_okay=False, path_type=Path), default=HERE / "results")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=HERE)
+def main(results: Path, out: Path) -> None:
+    """Write the page and its figure.
+
+    \b
+    Example:
+        python -m benchmarks.gate.page --results benchmarks/gate/results
+    """
+    named = {f"{name}-{rows}": rows for name, rows, _ in CELLS}
+    cells = {cell: load(results / f"{cell}.jsonl") for cell in named}
+    cells = {cell: found for cell, found in cells.items() if found}
+    parts = [INTRODUCTION]
+    shown: dict[str, dict[str, Rate]] = {}
+    for size, packs in PACKS.items():
+        some = {cell: found for cell, found in cells.items() if (named[cell] < 1_000) == (size == "small")}
+        if not some:
+            continue
+        for pack in packs:
+            policy = load_pack(pack)
+            parts += [f"## Under `{pack}`\n", *_under(policy, some)]
+            if pack == packs[0]:
+                shown |= {cell: _row(found, limits_of(policy, found)) for cell, found in some.items()}
+    parts += ["## What honest releases reach\n", *_honest(cells), "## Controls\n", *_controls(cells)]
+    parts += ["## How much was run\n", *_extent(cells)]
+    for name, written in (("speed", _speed), ("nnaa", _nnaa)):
+        path = results / f"{name}.json"
+        if path.exists():
+            parts += written(json.loads(path.read_text(encoding="utf-8")))
+    (out / "README.md").write_text("\n".join(parts), encoding="utf-8")
+    draw(shown, (HONEST, *LEAKS), out / "figure.svg")
+
+
+def _under(policy: Policy, cells: Mapping[str, Found]) -> Iterator[str]:
+    """Refusals, catches and who caught, of one pack."""
+    limits = {cell: limits_of(policy, found) for cell, found in cells.items()}
+    rows = {cell: _row(found, limits[cell]) for cell, found in cells.items()}
+    yield table(
+        ("", *cells),
+        [("**honest release refused**", *(str(rows[cell][HONEST]) for cell in cells))]
+        + [(leak, *(str(rows[cell].get(leak, "")) for cell in cells)) for leak in LEAKS],
+    )
+    yield "\nWhich limit refused honest releases, and the three that caught most of each leak, in per cent:\n"
+    lines = []
+    for condition in (HONEST, *LEAKS):
+        line = [condition]
+        for cell, found in cells.items():
+            each = refusals(found, limits[cell]) if condition == HONEST else catches(found, limits[cell], condition)
+            best = sorted((rate for rate in each.items() if rate[0] and rate[1].hits), key=lambda item: -item[1].share)
+            line.append(", ".join(f"{name} {100 * rate.share:.0f}" for name, rate in best[:3]))
+        lines.append(line)
+    yield table(("", *cells), lines)
+    yield ""
+
+
+def _row(found: Found, limits: Mapping[str, Limit]) -> dict[str, Rate]:
+    """Honest releases refused and leaks caught by the whole pack."""
+    rates = {HONEST: refusals(found, limits)[""]}
+    rates |= {leak: catches(found, limits, leak)[""] for leak in LEAKS}
+    return {condition: rate for condition, rate in rates.items() if rate.of}
+
+
+def _honest(cells: Mapping[str, Found]) -> Iterator[str]:
+    yield "Upper ends of the intervals on honest releases, median and largest; a lower limit refuses honest rows.\n"
+    names = sorted({name for found in cells.values() for key, run in found.items() if key[0] == HONEST for name in run})
+    lines = []
+    for name in names:
+        ends = {cell: reached(found, name) for cell, found in cells.items()}
+        lines.append((name, *(f"{quantile(e, 0.5):.3g}, {e[-1]:.3g}" if e else "" for e in ends.values())))
+    yield table(("", *cells), lines)
+    yield ""
+
+
+def _controls(cells: Mapping[str, Found]) -> Iterator[str]:
+    """How often each measure was void."""
+    yield "How often the controls of an audit voided a measure, where they ever did:\n"
+    rates = {cell: voids(found) for cell, found in cells.items()}
+    names = sorted({name for each in rates.values() for name, rate in each.items() if rate.hits})
+    counts = ("*audits with controls*", *(str(_runs(found)) for found in cells.values()))
+    yield table(
+        ("", *cells), [counts, *((name, *(str(rates[cell].get(name, "")) for cell in cells)) for name in names)]
+    )
+    yield ""
+
+
+def _extent(cells: Mapping[str, Found]) -> Iterator[str]:
+    """Candidates audited of those planned."""
+    yield "Candidates audited so far; `python -m benchmarks.gate.power --source FOLDER` goes on with the rest.\n"
+    lines = []
+    for name, rows, count in CELLS:
+        planned = sum(len(conditions(repetition, count)) for repetition in range(count))
+        lines.append((f"{name}-{rows}", str(len(cells.get(f"{name}-{rows}", {}))), str(planned)))
+    yield table(("table and rows", "audited", "planned"), lines)
+    yield ""
+
+
+def _runs(found: Found) -> int:
+    return sum(condition == CONTROLS for condition, _ in found)
+
+
+def _speed(result: Mapping[str, Any]) -> list[str]:
+    head = (
+        f"## Cost of an audit\n\n{result['rows']:,} x {result['columns']} mixed cells released, as many real rows; "
+        f"encoded width {result['width']}, {result['threads']} threads, load of the machine {result['load']:.1f} "
+        f"(`python -m benchmarks.gate.speed`). In all {result['seconds']} s, {result['cpu_seconds']} CPU s, "
+        f"{result['peak_mb']} MiB. One matrix product of 4,000 queries with the references takes "
+        f"{result['matrix_product']['cpu_seconds']} CPU s; the last column counts a measure's cost in such products.\n"
+    )
+    keys = ("stage", "seconds", "cpu_seconds", "peak_mb", "products")
+    return [head, table(keys, [[str(line.get(key, "")) for key in keys] for line in result["stages"]]), ""]
+
+
+def _nnaa(result: Mapping[str, Any]) -> list[str]:
+    lines = [
+        (
+            f"{run['table']}, {run['rows']:,} x {run['columns']}, {run['distance']}",
+            *(f"{run[tool]['value']:.6g}" for tool in ("ours", "syntheval")),
+            *(f"{run[tool]['cpu_seconds']:.1f}" for tool in ("ours", "syntheval")),
+            f"{run['times']:.1f}",
+        )
+        for run in result["runs"]
+    ]
+    head = (
+        "## NNAA beside SynthEval\n\nSame rows, same distance, strict comparison (`python -m benchmarks.gate.nnaa`); "
+        "Gower's distance is SynthEval's default.\n"
+    )
+    return [head, table(("", "ours", "SynthEval", "our CPU s", "their CPU s", "times"), lines), ""]
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+if __name__ == "__main__":
+    main()

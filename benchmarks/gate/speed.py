@@ -1,0 +1,161 @@
+"""What does a whole audit of a large table cost, measure by measure, and how far is each from its matrix product?
+
+    OMP_NUM_THREADS=2 python -m benchmarks.gate.speed --rows 100000 --columns 50
+
+A mixed table with gaps and correlations is drawn; half of the people are train, half holdout, and as many rows as both
+together are released. Every measure runs on the same tables in the order of the registry, so that one which comes later
+finds the neighbour searches of those before it; then come the controls. The product beside them is what one exact
+search costs at the least: queries times references times encoded width, as one matrix product by the same library.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import pandas as pd
+
+from audit.controls import run_controls
+from audit.measures import REGISTRY
+from audit.sides import QUERY_ROWS, REFERENCE_ROWS
+from audit.tables import AuditTables
+from policies import Dictionary
+
+MEMORY = Path("/proc/self/statm")
+PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+@click.command()
+@click.option("--rows", type=int, default=100_000, help="Rows of train and holdout together, and of the release.")
+@click.option("--columns", type=int, default=50)
+@click.option("--known", type=int, default=3, help="Columns the attacker knows, of all columns.")
+@click.option("--only", default="", help="Measures by name, comma between; all and the controls where none is named.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), default=None)
+def main(rows: int, columns: int, known: int, only: str, out: Path | None) -> None:
+    """Print, and keep in a file, the wall seconds, CPU seconds and peak memory of every measure.
+
+    \b
+    Example:
+        OMP_NUM_THREADS=2 python -m benchmarks.gate.speed --rows 20000 --columns 20
+    """
+    tables = mixed(rows, columns, known, np.random.default_rng(5))
+    lines = [cost("encoding", lambda: tables.matrices)]
+    width = tables.matrices["train"].shape[1]
+    product = cost("matrix product", lambda: matrix_product(min(rows // 2, REFERENCE_ROWS), width))
+    for name in only.split(",") if only else [*REGISTRY, "controls"]:
+        line = cost(name, stage(name, tables))
+        lines.append(line | {"products": round(line["cpu_seconds"] / product["cpu_seconds"], 1)})
+        click.echo(json.dumps(lines[-1]), err=True)
+        result = {
+            "rows": rows,
+            "columns": columns,
+            "width": width,
+            "threads": os.environ.get("OMP_NUM_THREADS", "all"),
+            "load": os.getloadavg()[0],
+            "seconds": round(sum(line["seconds"] for line in lines), 1),
+            "cpu_seconds": round(sum(line["cpu_seconds"] for line in lines), 1),
+            "peak_mb": max(line["peak_mb"] for line in lines),
+            "matrix_product": product,
+            "stages": lines,
+        }
+        if out is not None:  # after every stage: a run that is stopped has told what it knew
+            out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    click.echo(json.dumps(result, indent=1))
+
+
+def mixed(rows: int, columns: int, known: int, rng: np.random.Generator) -> AuditTables:
+    """Numbers, whole numbers, skewed amounts with zeros, categories of 2 to 40 levels; a cell in twelve is missing."""
+    real, released = (_frame(rows, columns, rng) for _ in range(2))
+    half = rows // 2
+    dictionary = Dictionary.model_validate(
+        {"version": 1, "name": "mixed", "target": "c0", "columns": {name: _facts(real[name]) for name in real}}
+    )
+    parts = real.iloc[:half].reset_index(drop=True), real.iloc[half:].reset_index(drop=True)
+    people = np.arange(half), np.arange(rows - half)
+    return AuditTables(dictionary, *parts, released, *people, attacker_known_columns=known)
+
+
+def stage(name: str, tables: AuditTables) -> Callable[[], object]:
+    """One measure, or the controls."""
+    rng = np.random.default_rng(7)
+    if name == "controls":
+        return lambda: run_controls(tables, rng)
+    return lambda: REGISTRY[name](tables, rng)
+
+
+def matrix_product(references: int, width: int) -> None:
+    """Single precision products of as many queries as an audit asks, a block of queries at a time."""
+    rng = np.random.default_rng(1)
+    reference = rng.standard_normal((width, references)).astype(np.float32)
+    query = rng.standard_normal((80, width)).astype(np.float32)
+    for _ in range(QUERY_ROWS // 80):
+        query @ reference
+
+
+def cost(name: str, work: Callable[[], object]) -> dict[str, Any]:
+    """Wall seconds, CPU seconds of all threads, and the largest resident memory while it ran, in MiB."""
+    with _watched() as peak:
+        wall, processor = time.perf_counter(), time.process_time()
+        work()
+        seconds, cpu = time.perf_counter() - wall, time.process_time() - processor
+    return {"stage": name, "seconds": round(seconds, 2), "cpu_seconds": round(cpu, 2), "peak_mb": round(max(peak))}
+
+
+@contextmanager
+def _watched() -> Iterator[list[float]]:
+    """Resident memory, read every twentieth of a second by a second thread."""
+    seen, done = [_resident()], threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.05):
+            seen.append(_resident())
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        done.set()
+        thread.join()
+        seen.append(_resident())
+
+
+def _resident() -> float:
+    return int(MEMORY.read_text().split()[1]) * PAGE / 2**20
+
+
+def _frame(rows: int, columns: int, rng: np.random.Generator) -> pd.DataFrame:
+    health = rng.standard_normal((rows, 3))
+    found: dict[str, Any] = {}
+    for place in range(columns):
+        score = health @ np.cos(np.arange(3) + place) / 2 + rng.standard_normal(rows)
+        gap = rng.random(rows) < (1 / 12 if place % 4 else 0.0)
+        kind = place % 5
+        if kind in (0, 3):
+            levels = (2, 3, 5, 8, 12, 20, 40)[place % 7]
+            codes = np.clip(np.floor((score + 2.5) / 5 * levels), 0, levels - 1).astype(np.int64)
+            names = np.array([f"l{level}" for level in range(levels)], dtype=object)[codes]
+            names[gap & (place > 0)] = None
+            found[f"c{place}"] = pd.Categorical(names, categories=[f"l{level}" for level in range(levels)])
+            continue
+        value = {1: score, 2: np.round(50 + 15 * score), 4: np.where(score > 0, np.round(np.exp(score), 1), 0.0)}[kind]
+        found[f"c{place}"] = np.where(gap, np.nan, value)
+    return pd.DataFrame(found)
+
+
+def _facts(column: pd.Series[Any]) -> dict[str, Any]:
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return {"type": "category", "categories": tuple(column.cat.categories), "nullable": True}
+    return {"type": "number", "minimum": -1e6, "maximum": 1e6, "nullable": True}
+
+
+if __name__ == "__main__":
+    main()
