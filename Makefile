@@ -4,14 +4,20 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint format clean bench-dp
+.PHONY: demo test lint format clean bench-dp fuzz
 
 demo: $(VENV)/.gate  ## The main job on the Wisconsin breast cancer table: one refusal, one release, both verified.
 	$(BIN)/gateway demo --out sluice-demo
 
-test: $(VENV)/.dev  ## The whole suite, on both cores. WORKERS=0 runs it in one process.
+test: $(VENV)/.dev $(VENV)/rocrate/.done  ## The whole suite, on both cores. WORKERS=0 runs it in one process.
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS)
 WORKERS ?= 2
+
+# RO-Crate's own validator, which wants other versions of click and rich than the gate has
+$(VENV)/rocrate/.done: tests/gateway/metadata/rocrate-validator.txt
+	$(PYTHON) -m venv --clear $(@D)
+	$(@D)/bin/pip install --quiet --no-deps --requirement $<
+	@touch $@
 
 lint: $(VENV)/.dev  ## Format, lint, types, import contracts.
 	$(BIN)/ruff format --check .
@@ -33,6 +39,13 @@ build/bench-dp/dpmm/.done: benchmarks/dp/peers/requirements-dpmm.txt
 	$(PEER_PYTHON) -m venv build/bench-dp/dpmm
 	build/bench-dp/dpmm/bin/pip install --quiet --requirement $<
 	@touch $@
+
+# For SECONDS, from the corpus in the repository; what it finds is kept in build/fuzz. Linux, and a Python atheris is made for.
+SECONDS ?= 600
+fuzz: $(VENV)/.dev  ## Coverage-guided fuzzing of the intake by atheris.
+	$(BIN)/pip install --quiet 'atheris==3.0.0'
+	mkdir -p build/fuzz
+	$(BIN)/python -m tests.fuzz.intake build/fuzz tests/fuzz/corpus -max_len=65536 -max_total_time=$(SECONDS) -timeout=60
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format .
