@@ -183,7 +183,9 @@ class _Arena:
 
 def _control(name: str, plan: Plan, planted: Mapping[Plant, Measurement], fresh: Measurement) -> Control:
     faults = [_missed(plant, found, plan) for plant, found in planted.items()]
-    if fresh.status == "measured" and fresh.lower > plan.innocent:
+    if fresh.status == "failed":
+        faults.append(f"it could not be tried on a fresh real sample: {fresh.reason}")
+    elif fresh.status == "measured" and fresh.lower > plan.innocent:
         faults.append(f"a fresh real sample of {fresh.n} rows was taken for a leak")
     return Control(name, plan.innocent, planted, fresh, next((fault for fault in faults if fault), ""))
 

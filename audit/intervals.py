@@ -13,6 +13,8 @@ Floats = NDArray[np.float64]
 Ids = NDArray[np.int64]
 Interval = tuple[float, float]
 
+_LEAST = 1e-9
+
 
 def critical(confidence: float, df: float | None = None) -> float:
     """Two-sided critical value: normal, or Student's t with ``df`` degrees of freedom."""
@@ -33,8 +35,9 @@ def clopper_pearson(share: float, n: float, confidence: float) -> Interval:
     if n <= 0:
         return 0.0, 1.0
     tail, hits = (1 - confidence) / 2, share * n
-    low = float(stats.beta.ppf(tail, hits, n - hits + 1)) if hits > 0 else 0.0
-    high = float(stats.beta.ppf(1 - tail, hits + 1, n - hits)) if hits < n else 1.0
+    # fewer hits than a billionth of one are rounding error, and too few for the beta distribution
+    low = float(stats.beta.ppf(tail, hits, n - hits + 1)) if hits > _LEAST else 0.0
+    high = float(stats.beta.ppf(1 - tail, hits + 1, n - hits)) if n - hits > _LEAST else 1.0
     return min(low, share), max(high, share)
 
 
@@ -83,6 +86,8 @@ def share_interval(
     independent groups of rows is itself uncertain where they are few: the number of trials shrinks by the squared ratio
     of the critical values of Student's t with ``n`` and with ``clusters`` less one (their section 2).
     """
+    if not math.isfinite(variance):
+        return 0.0, 1.0
     spread = share * (1 - share)
     effective = min(n, spread / variance) if variance > 0 and spread > 0 else n
     if clusters is not None:

@@ -9,6 +9,7 @@ from typing import Literal
 from audit.intervals import Interval
 from policies import Measurement
 
+UNEVEN = 1.1  # train over holdout above which a measure that must cut train cannot tell what it misses
 FEWEST = 20  # people per table below which no rate or distance is reported
 
 

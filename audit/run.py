@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +13,17 @@ from audit.controls import PLANS, Control, hold_to_controls, run_controls, unsee
 from audit.measures import NAMES_OF, REGISTRY, Measure, cumulative
 from audit.outcome import void_all
 from audit.plan import Plant
+from audit.sides import REFERENCE_ROWS
 from audit.tables import AuditTables
 from policies import Measurement
 
 Progress = Callable[[str, float], None]
+_HIDDEN_BY_CUTS = frozenset(
+    {
+        *("rare_copies", "linkability", "attribute_inference", "singling_out"),
+        *("membership_auc", "membership_tpr", "membership_outlier_auc", "segment_share", "segment_excess"),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,7 @@ def run_audit(tables: AuditTables, rng: np.random.Generator, *, progress: Progre
         started = time.perf_counter()
         found.extend(_guarded(name, measure, tables, np.random.default_rng(seeds[place])))
         seconds[name] = time.perf_counter() - started
+    found = _whole(found, tables)
     _tell(progress, "controls", len(REGISTRY) / stages)
     started = time.perf_counter()
     controls = _controls(tables, np.random.default_rng(seeds[-1]))
@@ -63,6 +71,21 @@ def run_audit(tables: AuditTables, rng: np.random.Generator, *, progress: Progre
     if "cumulative" in REGISTRY:
         measurements = cumulative.follow(measurements)
     return AuditResult(measurements, seconds, controls, unseen(controls), distances)
+
+
+def _whole(found: Sequence[Measurement], tables: AuditTables) -> list[Measurement]:
+    """What a cut table would hide is not told of one that is too large to be compared whole.
+
+    A person counts as exposed only where both the person's row and the released row beside it were drawn, so a cut
+    table shows the less the larger it is; no control sees that, since those are small.
+    """
+    rows = max(len(tables.train), len(tables.released))
+    if rows <= REFERENCE_ROWS:
+        return list(found)
+    reason = f"of tables of {rows} rows only {REFERENCE_ROWS} are compared, and what the others hide is not seen"
+    return [
+        replace(each, status="inconclusive", reason=reason) if each.name in _HIDDEN_BY_CUTS else each for each in found
+    ]
 
 
 def _guarded(name: str, measure: Measure, tables: AuditTables, rng: np.random.Generator) -> tuple[Measurement, ...]:

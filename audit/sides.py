@@ -19,7 +19,7 @@ from audit.neighbours import Matrix, Nearest, Rows, nearest
 Side = Literal["train", "holdout", "released"]
 SIDES: tuple[Side, ...] = ("train", "holdout", "released")
 
-REFERENCE_ROWS = 50_000
+REFERENCE_ROWS = 120_000
 QUERY_ROWS = 4_000
 
 

@@ -19,14 +19,15 @@ from audit.record.statement import PROOF_FILE, RECORD_FILE, TIMESTAMP_FILE, Rele
 from gateway.bundle import check_output, publish, put, staging
 from gateway.case import Case
 from gateway.earlier import BUNDLE
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, OutputError
 from gateway.ledger import Attempt
 from gateway.logbook import ACTIONS
 from gateway.workspace import Workspace
 from policies import Decision, Finding, Limit
 
 _LARGEST = 1 << 34  # bytes of one file of a bundle
-_ENDING = ("revoke", "supersede")
+_ENDING = frozenset({"revoke", "supersede"})
+_REFUSED, _OVERRULED = "refuse", "override"
 
 
 @dataclass(frozen=True)
@@ -58,11 +59,26 @@ class Answer:
         )
 
     def lies_at(self, out: Path) -> bool:
-        """Whether ``out`` is a bundle of this very record."""
+        """Whether ``out`` is a bundle of this very record, with every file as it was released.
+
+        Raises
+        ------
+        OutputError
+            It is the bundle's record, beside files that are missing or not as they were released.
+        """
         try:
-            return files.read(out / RECORD_FILE, maximum=MAX_BYTES, error=GatewayError) == self.envelope
+            if files.read(out / RECORD_FILE, maximum=MAX_BYTES, error=GatewayError) != self.envelope:
+                return False
         except GatewayError:
             return False
+        for subject in self.record.subjects:
+            try:
+                content = files.read(out / subject.name, maximum=_LARGEST, error=GatewayError)
+            except GatewayError:
+                content = b""
+            if hashlib.sha256(content).hexdigest() != subject.sha256:
+                raise OutputError(f"{out}: {subject.name} there is not as it was released; choose another place")
+        return True
 
     def issue(self, out: Path, workspace: Workspace) -> bool:
         """Put the bundle at ``out`` as it was written then, byte for byte; False where it is no longer held.
@@ -121,7 +137,7 @@ def find_answer(workspace: Workspace, case: Case, request: str, now: datetime) -
     Raises
     ------
     GatewayError
-        The record of that decision is missing or is by no gate key of this workspace.
+        The record of that decision is missing or is by no gate key of this workspace; or a person has refused it.
     LedgerError
         The ledger's chain is broken.
     """
@@ -136,8 +152,14 @@ def find_answer(workspace: Workspace, case: Case, request: str, now: datetime) -
     if hashlib.sha256(envelope).hexdigest() != digest:
         raise GatewayError(f"{path.name}: is not the record of the decision; restore it from a backup")
     record = workspace.open_record(envelope)
-    if record.expired(now) or _ended(workspace, digest):
+    said = _said_of(workspace, digest)
+    if record.expired(now) or said & _ENDING:
         return None
+    if record.allowed and _REFUSED in said and _OVERRULED not in said:
+        raise GatewayError(
+            f"{path.name}: this very release was made before, and a person has refused it; it is not handed out again "
+            "(gateway audit show says who and why)"
+        )
     if event["attemptSequence"] == 0:
         used = workspace.ledger.looks(case.dictionary.name, case.commitment)
         if used < case.policy.attempts.max:
@@ -149,18 +171,19 @@ def find_answer(workspace: Workspace, case: Case, request: str, now: datetime) -
     return Answer(record, envelope, event, folder, decision, written_to)
 
 
-def _ended(workspace: Workspace, record_sha256: str) -> bool:
-    """Whether a person whose key is listed has said that nobody may rely on the record any more."""
+def _said_of(workspace: Workspace, record_sha256: str) -> frozenset[str]:
+    """What people whose keys are listed have said of the record."""
     listed = [entry.public_key for entry in workspace.keyring.keys]
+    said = set()
     for path in sorted((workspace.folder / ACTIONS).glob("*.dsse.json")):
         envelope = files.read(path, maximum=MAX_BYTES, error=RecordError)
         try:
             action = ReleaseAction.from_payload(verify(envelope, listed, payload_type=IN_TOTO))
         except VerificationError:
             continue  # no listed person has signed it
-        if action.record_sha256 == record_sha256 and action.action in _ENDING:
-            return True
-    return False
+        if action.record_sha256 == record_sha256:
+            said.add(action.action)
+    return frozenset(said)
 
 
 def _evidence(folder: Path, sha256: str) -> dict[str, Any] | None:

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gateway.assessment import threads_for
+from gateway.halves import Sides
 from gateway.intake import (
     RawTable,
     Snapshot,
@@ -25,16 +26,20 @@ from gateway.settings import SynthesizerSettings
 from policies import Dictionary, Policy
 from synth import HybridSynthesizer
 
-Split = Callable[[RawTable, TypedTable], tuple[NDArray[np.int64], NDArray[np.int64]]]
+Split = Callable[[RawTable, TypedTable], Sides]
 
 
 @dataclass(frozen=True)
 class Parts:
-    """The rows that may be learned from, and the rows held out; ``held_out`` are the places of these in the table."""
+    """The rows that may be learned from, and the rows held out; ``held_out`` are the places of these in the table.
+
+    ``strangers`` is the share of rows of people whom no earlier release of the dataset knew.
+    """
 
     train: TypedTable
     holdout: TypedTable
     held_out: NDArray[np.int64]
+    strangers: float = 0.0
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -101,8 +106,8 @@ def read_parts(data: Snapshot, dictionary: Dictionary, policy: Policy, split: Sp
     )
     for warning in table.warnings:
         progress.note(warning)
-    seen, unseen = split(raw, table)
-    return Parts(table.take(seen), table.take(unseen), unseen)
+    sides = split(raw, table)
+    return Parts(table.take(sides.seen), table.take(sides.unseen), sides.unseen, sides.strangers)
 
 
 def fit_hybrid(

@@ -57,7 +57,8 @@ class Case:
 class Candidate:
     """What was made and measured; or nothing, and why. ``cancelled`` says why a claim that was due is not made.
 
-    ``held_out`` are the places in the table of the rows held out. ``mended`` says what remedies did to a first
+    ``held_out`` are the places in the table of the rows held out, ``strangers`` is the share of rows of people whom no
+    earlier release of the dataset knew. ``mended`` says what remedies did to a first
     candidate, and ``first`` how that one was measured; the rest is about the candidate that the decision is on.
     """
 
@@ -73,6 +74,7 @@ class Candidate:
     claim: PrivacyClaim | None = None
     cancelled: str = ""
     held_out: NDArray[np.int64] | None = None
+    strangers: float = 0.0
     mended: Mended | None = None
     first: Assessment | None = None
 

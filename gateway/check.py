@@ -13,7 +13,16 @@ from audit.report.inputs import Distances, EvidenceInputs
 from gateway.assessment import CLAIMED, Assessment, assess, without_claim
 from gateway.bundle import check_output
 from gateway.files import write_private
-from gateway.intake import TypedTable, read_table, split_people, take_snapshot, type_table
+from gateway.intake import (
+    IntakeError,
+    Problem,
+    RawTable,
+    TypedTable,
+    read_table,
+    split_people,
+    take_snapshot,
+    type_table,
+)
 from gateway.progress import Progress
 from gateway.statements import GATE_MEASURES, read_dictionary, read_policy
 from policies import Decision, Dictionary, Measurement, Policy, decide
@@ -68,8 +77,9 @@ def check_file(
     progress.stage("reading the tables")
     released = type_table(read_table(synthetic), dictionary, released=True)
     private = policy.differential_privacy is not None
+    learned = take_snapshot(real, dictionary.source).table()
     seen = type_table(
-        take_snapshot(real, dictionary.source).table(),
+        learned,
         dictionary,
         minimum_people=policy.minimum_people,
         rows_bounded_later=private,
@@ -79,7 +89,9 @@ def check_file(
         first, second = split_people(seen.people, split_rng)
         parts = seen.take(first), seen.take(second)
     else:
-        unseen = type_table(take_snapshot(holdout, dictionary.source).table(), dictionary, rows_bounded_later=private)
+        others = take_snapshot(holdout, dictionary.source).table()
+        _check_apart(learned, others, dictionary)
+        unseen = type_table(others, dictionary, rows_bounded_later=private)
         # codes of two files name different people
         parts = seen, replace(unseen, people=unseen.people + seen.people_count)
     known = without_claim(NO_CLAIM) if private else ()
@@ -89,6 +101,18 @@ def check_file(
     if report is not None:
         write_private(report, _page(assessment, dictionary, policy, parts[0], compared=holdout is not None).encode())
     return Checked(assessment.decision, policy, time.monotonic() - started)
+
+
+def _check_apart(learned: RawTable, others: RawTable, dictionary: Dictionary) -> None:
+    """Refuse a holdout of people whom the tool has seen, as far as a patient column tells."""
+    patient = dictionary.patient
+    if patient is None or patient not in learned.columns or patient not in others.columns:
+        return
+    both = set(learned.columns[patient].spellings) & set(others.columns[patient].spellings)
+    both -= {*dictionary.missing, *dictionary.columns[patient].missing}
+    if both:
+        rule = f"{len(both)} patients are in the real table and in the holdout"
+        raise IntakeError(Problem(rule, "give as holdout only people whom the tool has never seen", patient))
 
 
 def _without_comparisons(assessment: Assessment, policy: Policy) -> Assessment:

@@ -113,7 +113,7 @@ def conclude(
                 software=RecordedSoftware(
                     DISTRIBUTION, software.version, software.environment_digest, software.lock_digest
                 ),
-                synthesizer=_public_settings(candidate),
+                synthesizer=_public_settings(candidate, case.policy),
                 attempt=RecordedAttempt(attempt.number, attempt.maximum),
                 ledger_head=workspace.ledger.head(),
                 log=LogPosition(log.next_index, releases.origin, releases.public_key.public_bytes_raw()),
@@ -178,19 +178,22 @@ def _reason(policy: Policy, decision: Decision, remedies: Sequence[str]) -> str:
         outcome = f"all {len(decision.findings)} limits of the policy are met"
     else:
         outcome = f"{len(decision.unmet)} of {len(decision.findings)} limits of the policy are not met"
-    mended = " and ".join(_MENDED[name] for name in remedies)
+    told = () if policy.disclosure == "verdict" else remedies
+    mended = " and ".join(_MENDED[name] for name in told)
     return f"{outcome}, after {mended}" if mended else outcome
 
 
-def _public_settings(candidate: Candidate) -> dict[str, Any] | None:
+def _public_settings(candidate: Candidate, policy: Policy) -> dict[str, Any] | None:
     """What was set, without what was learned from the rows: learned weights stay in the evidence.
 
-    Where a remedy ran, the rows are not the synthesizer's alone, and ``remedies`` names those that did.
+    Where a remedy ran, the rows are not the synthesizer's alone, and ``remedies`` names those that did, unless the
+    policy lets nothing but the verdict out.
     """
     if candidate.synthesizer is None:
         return None
     public = {name: value for name, value in candidate.synthesizer.items() if not name.startswith("weights")}
-    return public | ({"remedies": list(candidate.remedies)} if candidate.remedies else {})
+    told = candidate.remedies and policy.disclosure != "verdict"
+    return public | ({"remedies": list(candidate.remedies)} if told else {})
 
 
 def _coarse(policy: Policy, decision: Decision) -> tuple[CoarseFinding, ...] | None:
@@ -249,6 +252,6 @@ def _described(
         decided_at=decided_at,
         expires_at=_expiry(case.policy, decision, decided_at),
         software=(DISTRIBUTION, software.version),
-        settings=_public_settings(candidate) or {},
+        settings=_public_settings(candidate, case.policy) or {},
         claim=candidate.claim,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,15 +36,24 @@ class Earlier:
     releases: int = 0
     lost: int = 0
 
+    def beside(self, strangers: float) -> Earlier:
+        """What may be said of them where so large a share of the rows is of people they did not know."""
+        return self if strangers <= MOST_STRANGERS else replace(self, lost=self.releases)
+
 
 NOTHING_EARLIER = Earlier()
+MOST_STRANGERS = 0.1
+"""Share of rows of people unknown to the earlier releases above which the halves of then are not those of now: a table
+whose rows or identifiers are written otherwise looks like new people, and half of those held out were learned from."""
 
 
-def earlier_releases(workspace: Workspace, names: Collection[str], before: int, dictionary: Dictionary) -> Earlier:
+def earlier_releases(
+    workspace: Workspace, names: Collection[str], split_by: str, before: int, dictionary: Dictionary
+) -> Earlier:
     """Every release that was allowed of the datasets ``names``, as of ledger entry ``before``.
 
-    Revoked and expired releases count as well: somebody may have kept them. A value that the dictionary of now does
-    not know is taken for missing.
+    Revoked and expired releases count as well: somebody may have kept them. One under another name than ``split_by``,
+    by which people are divided now, may have divided them otherwise and counts as lost.
 
     Raises
     ------
@@ -56,6 +65,9 @@ def earlier_releases(workspace: Workspace, names: Collection[str], before: int, 
         if event["sequence"] >= before:
             break
         if (event["kind"], event.get("decision")) == ("decision", "allowed") and event["dataset"] in names:
+            if event["dataset"] != split_by:
+                lost += 1
+                continue
             try:
                 frames.append(_rows(workspace, event, dictionary))
             except (GatewayError, IntakeError, DictionaryError, VerificationError):
@@ -84,11 +96,14 @@ def _in_columns_of(dictionary: Dictionary, frame: pd.DataFrame, then: Dictionary
     columns = {}
     for name in dictionary.released:
         now = dictionary.columns[name]
-        if name not in frame or now.is_categorical != then.columns[name].is_categorical:
+        same = name in frame and now.is_categorical == then.columns[name].is_categorical
+        if not same or now.unit != then.columns[name].unit:
             raise GatewayError(f"the earlier release has no column {name} of that type")
         if now.is_categorical:
             dtype = pd.CategoricalDtype(list(now.categories or ()), ordered=now.type in ("ordinal", "boolean"))
-            columns[name] = frame[name].astype(object).where(frame[name].isin(dtype.categories)).astype(dtype)
+            if (frame[name].notna() & ~frame[name].isin(dtype.categories)).any():
+                raise GatewayError(f"the earlier release has categories of column {name} that are not declared now")
+            columns[name] = frame[name].astype(object).astype(dtype)
         elif (now.type in ("date", "datetime")) != (then.columns[name].type in ("date", "datetime")):
             raise GatewayError(f"the earlier release has no column {name} of that type")
         else:

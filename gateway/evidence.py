@@ -50,6 +50,7 @@ def write_evidence(
         "commitmentSalt": case.commitment_salt,
         "differentialPrivacy": candidate.claim.to_dict() if candidate.claim else None,
         "seedEntropy": case.seed_entropy,
+        "strangers": candidate.strangers,
         "heldOut": None if candidate.held_out is None else candidate.held_out.tolist(),
         "remedies": _remedies(candidate),
         "writtenTo": str(out.absolute()),

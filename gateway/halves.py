@@ -45,15 +45,24 @@ def split_key(secret: bytes, dataset: str) -> bytes:
 
 
 @dataclass(frozen=True)
+class Sides:
+    """Rows to learn from, rows held out, and the share of rows of people whom an earlier release did not know."""
+
+    seen: Rows
+    unseen: Rows
+    strangers: float = 0.0
+
+
+@dataclass(frozen=True)
 class LoneHalves:
     """Each person's side by their lot alone: under differential privacy nobody's side may depend on anybody else."""
 
     dictionary: Dictionary
     key: bytes
 
-    def __call__(self, raw: RawTable, _: TypedTable) -> tuple[Rows, Rows]:
+    def __call__(self, raw: RawTable, _: TypedTable) -> Sides:
         """Rows to learn from and rows held out."""
-        return split_alone(draw_lots(raw, self.dictionary.patient, self.key), HOLDOUT_SHARE)
+        return Sides(*split_alone(draw_lots(raw, self.dictionary.patient, self.key), HOLDOUT_SHARE))
 
 
 @dataclass(frozen=True)
@@ -65,7 +74,7 @@ class KeptHalves:
     folder: Path
     dataset: str
 
-    def __call__(self, raw: RawTable, table: TypedTable) -> tuple[Rows, Rows]:
+    def __call__(self, raw: RawTable, table: TypedTable) -> Sides:
         """Rows to learn from and rows held out; whoever is new is remembered before this returns.
 
         Raises
@@ -84,7 +93,7 @@ class KeptHalves:
             new = np.flatnonzero(known < 0)
             if len(new):
                 self._write(_joined(kept, lots[new], np.isin(new, unseen)))
-        return seen, unseen
+        return Sides(seen, unseen, len(new) / len(lots) if len(kept) else 0.0)
 
     @property
     def _file(self) -> Path:

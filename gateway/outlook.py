@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from audit.errors import AuditError
 from audit.measures import CONTROLS_OF, NAMES_OF, REGISTRY
 from audit.sides import draw_people
 from audit.tables import AuditTables
@@ -156,7 +157,14 @@ def _limits(
     dictionary: Dictionary, policy: Policy, table: TypedTable | None, people: int | None, rng: np.random.Generator
 ) -> tuple[LimitOutlook, ...]:
     side = round((people or _BLIND_PEOPLE) * min(HOLDOUT_SHARE, 1 - HOLDOUT_SHARE))
-    tables = _trial(dictionary, policy, table, side, rng)
+    try:
+        tables = _trial(dictionary, policy, table, side, rng)
+    except AuditError:
+        advice = "a third of the table has fewer than two people"
+        return tuple(
+            LimitOutlook(name, _shown(limit), "too few people", side, advice=advice)
+            for name, limit in policy.limits.items()
+        )
     tried: dict[str, Measurement] = {}
     for name, measure in REGISTRY.items():
         if policy.limits.keys() & set(NAMES_OF[name]):
@@ -175,9 +183,7 @@ def _limits(
 def _limit(
     name: str, limit: Limit, tried: Measurement | None, innocent: float | None, trial: int, side: int
 ) -> LimitOutlook:
-    shown = " and ".join(
-        f"{word} {bound:g}" for word, bound in (("at least", limit.min), ("at most", limit.max)) if bound is not None
-    )
+    shown = _shown(limit)
     if tried is None:
         return LimitOutlook(name, shown, "not tried", side)
     if tried.status != "measured":
@@ -196,6 +202,11 @@ def _limit(
     advice = f"{needed} people on each side would do; so would a limit about {_PASSES * scaled:.2g} from {innocent:g}"
     told = needed if needed <= _MOST_NEEDED else None
     return LimitOutlook(name, shown, "too few people", side, told, tried.value, scaled, advice)
+
+
+def _shown(limit: Limit) -> str:
+    bounds = (("at least", limit.min), ("at most", limit.max))
+    return " and ".join(f"{word} {bound:g}" for word, bound in bounds if bound is not None)
 
 
 def _room(bound: float | None, innocent: float, sign: int) -> float | None:
@@ -227,7 +238,7 @@ def _trial(
         holdout_people=owners[1],
         attacker_class_size=policy.attacker.class_size,
         attacker_known_columns=policy.attacker.known_columns,
-        confidence=1 - (1 - policy.confidence) / policy.attempts.max,
+        confidence=1 - (1 - policy.confidence) / policy.looks,
     )
 
 

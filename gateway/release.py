@@ -31,7 +31,7 @@ from gateway.remedy import mend
 from gateway.settings import SynthesizerSettings
 from gateway.stamping import NOT_ASKED, Stamped, Timestamps
 from gateway.statements import read_dictionary, read_policy
-from gateway.workspace import Workspace
+from gateway.workspace import UnlockedKeys, Workspace
 from policies import Decision, Policy, decide
 
 
@@ -172,15 +172,23 @@ def release_table(
         commitment_salt=salt.hex(),
         oversight=oversight,
     )
+    with workspace.releasing():
+        return _release(case, request, snapshot, planned, unlocked, workspace, seed, progress, began)
+
+
+def _release(
+    case: Case, request: Request, snapshot: Snapshot, planned: PlannedRelease | None, unlocked: UnlockedKeys,
+    workspace: Workspace, seed: np.random.SeedSequence, progress: Progress, began: float,
+) -> Outcome:  # fmt: skip
     asked = request_body(case, request.rows)
     answer = find_answer(workspace, case, asked["request"], datetime.now(UTC))
     if answer is not None:
         return _answered(answer, request, workspace, began)
     check_output(request.out)
-    source = f"hmac-sha256:{commitment} {unlocked.commitment_id}"
+    source = f"hmac-sha256:{case.commitment} {unlocked.commitment_id}"
     attempt, charged, refusal = _register(case, asked, planned, source, workspace, progress)
     if refusal is not None:
-        decision, candidate = decide(policy, ()), Candidate.none(refusal)
+        decision, candidate = decide(case.policy, ()), Candidate.none(refusal)
     else:
         before = _before(case, attempt, charged, unlocked.commitment, workspace)
         candidate, decision = _candidate(case, request, snapshot, attempt, charged, before, workspace, seed, progress)
@@ -197,7 +205,7 @@ def release_table(
         attempt=attempt,
         seconds=time.monotonic() - began,
         peak_mebibytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-        approvals_needed=oversight.count if decision.allowed else 0,
+        approvals_needed=case.oversight.count if decision.allowed else 0,
         stamped=closed.stamped,
     )
 
@@ -259,10 +267,12 @@ def _before(
     case: Case, attempt: Attempt, charged: ChargedRelease | None, secret: bytes, workspace: Workspace
 ) -> _Before:
     names = workspace.ledger.names(case.dictionary.name, case.commitment, before=attempt.sequence)
-    earlier = earlier_releases(workspace, names, attempt.sequence, case.dictionary)
+    # under whatever other names the file was asked for since, its people are divided as then; under differential
+    # privacy by the dataset's own name, which hangs on no file
+    first = names[0] if charged is None else case.dictionary.name
+    earlier = earlier_releases(workspace, names, first, attempt.sequence, case.dictionary)
     if charged is not None:
         return _Before(charged.halves, earlier)
-    first = names[0]  # under whatever other names the file was asked for since, its people are divided as then
     return _Before(KeptHalves(case.dictionary, split_key(secret, first), workspace.splits, first), earlier)
 
 
@@ -280,6 +290,7 @@ def _candidate(
         if charged is not None:
             progress.note("the charge to the dataset's privacy budget stands: it was made before the table was read")
         raise
+    earlier = before.earlier.beside(parts.strangers)
     clock.lap("intake")
     made = (
         fit_hybrid(case.dictionary, case.policy, request.settings, parts.train, streams.fit, progress)
@@ -295,7 +306,7 @@ def _candidate(
     released = parse_candidate(files, case.dictionary)
     clock.lap("sample and serialise")
     against = (parts.train, parts.holdout, case.dictionary, case.policy)
-    assessment = assess(released, *against, streams.audit, progress, known, before.earlier)
+    assessment = assess(released, *against, streams.audit, progress, known, earlier)
     clock.lap("audit")
     mended, first = None, None
     if case.policy.remedies is not None and not assessment.decision.allowed:
@@ -305,7 +316,7 @@ def _candidate(
             first, files = assessment, sampled.mended(mended.frame).serialise(case.dictionary, streams.keys)
             released = parse_candidate(files, case.dictionary)
             clock.lap("mend")
-            assessment = assess(released, *against, streams.again, progress, known, before.earlier)
+            assessment = assess(released, *against, streams.again, progress, known, earlier)
             clock.lap("audit again")
     candidate = Candidate(
         files=files,
@@ -318,6 +329,7 @@ def _candidate(
         seconds={**clock.seconds, **{f"audit: {name}": took for name, took in assessment.result.seconds.items()}},
         claim=claim,
         held_out=parts.held_out,
+        strangers=parts.strangers,
         cancelled="" if charged is None or claim is not None else CANCELLED,
         mended=mended,
         first=first,

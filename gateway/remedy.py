@@ -113,8 +113,12 @@ def _coarsened(tables: AuditTables, remedies: Remedies, rows: Flags) -> tuple[pd
 
 def _rounded(frame: pd.DataFrame, dictionary: Dictionary, people: int) -> pd.DataFrame:
     columns = {}
+    tied = {name for each in dictionary.dependencies for name in (each.source, each.determines)}
     for name in dictionary.released:
         values = frame[name]
+        if name in tied:  # a dependency holds in every released row
+            columns[name] = values
+            continue
         if dictionary.columns[name].is_categorical:
             codes = values.cat.codes.to_numpy()
             rare = (codes >= 0) & (np.bincount(codes[codes >= 0], minlength=len(values.cat.categories))[codes] < people)

@@ -19,10 +19,12 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
+import os
 import secrets
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -247,6 +249,19 @@ class Workspace:
                 with contextlib.suppress(VerificationError):
                     return Checkpoint.open(note, ring.origin, entry.public_key)
         raise LedgerError("the checkpoint in the ledger is by no log key of this workspace; restore keys and ledger")
+
+    @contextlib.contextmanager
+    def releasing(self) -> Iterator[None]:
+        """One release at a time: what is decided meanwhile would be in nobody's cumulative audit.
+
+        Workspaces that share a ledger do not see each other here.
+        """
+        descriptor = os.open(self.folder, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
 
     def log(self, unlocked: UnlockedKeys) -> ReleaseLog:
         """The transparency log, held against the last checkpoint the ledger remembers."""

@@ -179,6 +179,8 @@ class Dictionary(Strict):
                 raise ValueError(f"{each.source} determines another column: it must be boolean, category or ordinal")
             if each.determines == self.target:
                 raise ValueError("the target cannot be determined by another column")
+            if each.source == self.target and each.values is None:
+                raise ValueError(f"what the target determines must be stated: give the values of {each.determines}")
             self._check_values(each)
         return self
 
@@ -263,6 +265,9 @@ def _lies_within(text: str, column: Column) -> bool:
     try:
         value = float(text)
     except ValueError:
+        return False
+    decimals = 0 if column.type == "integer" else column.decimals
+    if decimals is not None and round(value, decimals) != value:
         return False
     low, high = column.minimum, column.maximum
     return isinstance(low, float) and isinstance(high, float) and low <= value <= high

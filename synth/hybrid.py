@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -122,6 +123,8 @@ class HybridSynthesizer:
         self._encoding, scores = encode(
             table, self._described, names, classes, rng, minimum_people=self.minimum_people, people=owners
         )
+        if self._visits is not None:
+            self._visits = replace(self._visits, ties=self._encoding.ties)
         tell("select", 0.1)
         self.trace_ = self._selected(scores, classes, owners, rng, lambda done: tell("select", 0.1 + 0.35 * done))
         self.weights_ = _shares(self.trace_.weights, 0.0 if self.weights is not None else LEAST_WEIGHT)

@@ -31,11 +31,13 @@ class Visits:
     name : the column of numbers, unlike any of the table's.
     counts : (k,) numbers of rows, ascending, each held by enough people.
     fixed : columns whose cell is one and the same in all rows of a person.
+    ties : pairs of columns, the first of which was made from the second in its row: counted from it, or looked up.
     """
 
     name: str
     counts: NDArray[np.int64]
     fixed: tuple[str, ...]
+    ties: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def fit(
@@ -50,7 +52,7 @@ class Visits:
         numbers, holders = np.unique(rows[rows > 0], return_counts=True)
         common = numbers[holders >= minimum_people]
         if not len(common):
-            common = numbers[[np.argmax(holders)]]
+            common = np.ones(1, dtype=np.int64)
         nearest = np.abs(rows[people][:, None] - common).argmin(axis=1)
         name = _NAME
         while name in table.columns:
@@ -73,7 +75,8 @@ class Visits:
         """Rows put together to people: the frame without the column of numbers, and (m,) codes of people.
 
         Rows of one number are sorted by what is the person's, and as many as the number says make a person, who gets
-        the cells of the first. A row that would then break a row rule becomes a person alone.
+        the cells of the first. A row that would then break a row rule, or hold two tied cells that never stood in one
+        row (of dates: at a distance that never was), stays as it was and becomes a person alone.
         """
         order = rng.permutation(len(frame))
         counts = self.counts[frame[self.name].cat.codes.to_numpy()]
@@ -95,12 +98,27 @@ class Visits:
         kept = np.ones(len(joined), dtype=np.bool_)
         for rule in dictionary.rules:
             kept &= rule.holds(joined)
+        for name, source in self.ties:
+            if (name in self.fixed) != (source in self.fixed):
+                kept &= _as_before(joined, together, name, source)
         alone = ~kept
         joined.loc[alone] = together.iloc[order].set_axis(joined.index).loc[alone]
         person[alone] = person.max() + 1 + np.arange(int(alone.sum()))
         back = rng.permutation(len(joined))
         codes = np.unique(person[back], return_inverse=True)[1].astype(np.int64)
         return joined.iloc[back].reset_index(drop=True), codes
+
+
+def _as_before(joined: pd.DataFrame, made: pd.DataFrame, name: str, source: str) -> NDArray[np.bool_]:
+    """Whether the two cells of each row of ``joined`` go together as in some row of ``made``."""
+    if joined[name].dtype.kind == "M":
+        between, before = joined[name] - joined[source], (made[name] - made[source]).dropna()
+        if before.empty:
+            return np.ones(len(joined), dtype=np.bool_)
+        return (between.isna() | between.between(before.min(), before.max())).to_numpy()
+    pairs = {*zip(made[name].astype(str), made[source].astype(str), strict=True)}
+    found = zip(joined[name].astype(str), joined[source].astype(str), strict=True)
+    return np.fromiter((pair in pairs for pair in found), dtype=np.bool_, count=len(joined))
 
 
 def _is_fixed(column: pd.Series[Any], people: Person) -> bool:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from audit.classes import Knowledge, People, coded, knowledge
 from audit.intervals import around, share_interval
-from audit.outcome import FEWEST, measured, void_all
+from audit.outcome import FEWEST, UNEVEN, measured, void_all
 from audit.plan import Plan
 from audit.sides import draw_people
 from audit.tables import AuditTables
@@ -22,7 +22,7 @@ from policies import Measurement
 
 NAMES = ("k_anonymity", "k_map", "k_map_excess", "identity_disclosure_risk")
 # no plant: under coarse quasi-identifiers copied rows point at crowds
-CONTROLS: dict[str, Plan] = {"k_map_excess": Plan(0.0, ("k_map_excess",))}
+CONTROLS: dict[str, Plan] = {"k_map_excess": Plan(0.0, ("k_map_excess", "identity_disclosure_risk"))}
 
 Floats = NDArray[np.float64]
 
@@ -61,9 +61,15 @@ def anonymity(tables: AuditTables, rng: np.random.Generator) -> tuple[Measuremen
     if tables.fewest_people < FEWEST:
         reason = f"the smallest table has {tables.fewest_people} people; this measure needs {FEWEST} in each"
         return (*exact, *void_all(NAMES[2:], "inconclusive", reason, tables.fewest_people))
+    if tally.scale > UNEVEN:
+        reason = (
+            f"train holds {tally.scale:.1f} times as many people as the holdout, and what a cut train misses cannot be "
+            "told; halves of about one size would do"
+        )
+        return (*exact, *void_all(NAMES[2:], "inconclusive", reason, tables.fewest_people))
     rows = tally.excess / systems
     variance = _mean_variance(rows) + sum(_jackknife(part / (systems * n_released)) for part in tally.leaving)
-    value = tally.scale * float(rows.mean())
+    value = float(np.clip(tally.scale * rows.mean(), -1.0, 1.0))
     interval = around(value, tally.scale**2 * variance, confidence, df=people - 1.0, low=-1.0, high=1.0)
     risk = tally.risk / systems
     mean_risk = float(risk.mean())

@@ -103,5 +103,6 @@ def _difference(train: Floats, holdout: Floats, confidence: float) -> Interval:
     counted = all(bool(np.isin(part, (0.0, 1.0)).all()) for part in (train, holdout))
     if counted:
         return difference_of_shares(float(train.mean()), len(train), float(holdout.mean()), len(holdout), confidence)
-    df = sum(parts) ** 2 / sum(v**2 / (len(p) - 1) for v, p in zip(parts, (train, holdout), strict=True))
+    freedom = sum(v**2 / (len(p) - 1) for v, p in zip(parts, (train, holdout), strict=True))
+    df = sum(parts) ** 2 / freedom if freedom > 0 else float(min(len(train), len(holdout)) - 1)
     return around(value, sum(parts), confidence, df=df, low=-1.0, high=1.0)

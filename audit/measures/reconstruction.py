@@ -15,7 +15,7 @@ from scipy import stats
 from audit.intervals import difference_of_shares
 from audit.measures.copies import REAL
 from audit.neighbours import Rows, nearest, several
-from audit.outcome import FEWEST, measured, too_few
+from audit.outcome import FEWEST, measured, too_few, void_all
 from audit.plan import Plan
 from audit.sides import REFERENCE_ROWS, draw_people
 from audit.straight import straighten
@@ -74,7 +74,14 @@ def line_reconstruction(tables: AuditTables, rng: np.random.Generator) -> tuple[
     rebuilt, looked_at = {}, {}
     for side in REAL:
         rebuilt[side], looked_at[side] = _rebuilt(meeting, points[side], tables.people[side], rng)
-    seen = len(asked) / len(rows) if len(asked) else 1.0
+    declared = len(straight["released"].numbers[0]) if len(tables.released) else 0
+    if declared >= 3 and not len(asked):
+        reason = (
+            f"no lines could be drawn: {len(columns)} of {declared} numeric columns vary and are mostly known, and "
+            f"{len(rows)} of {len(tables.released)} released rows have all of these"
+        )
+        return void_all(NAMES, "inconclusive", reason, tables.fewest_people)
+    seen = len(asked) / len(tables.released) if len(asked) else 1.0
     share = {side: len(rebuilt[side]) / looked_at[side] for side in REAL}
     low = difference_of_shares(
         share["train"], looked_at["train"], share["holdout"], looked_at["holdout"], tables.confidence

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from audit.intervals import clopper_pearson, share_interval, touched_variance
 from audit.measures.copies import REAL, excess_interval
 from audit.neighbours import Matrix, Rows, farther, several
-from audit.outcome import FEWEST, measured, too_few
+from audit.outcome import FEWEST, UNEVEN, measured, too_few, void_all
 from audit.plan import Plan
 from audit.sides import REFERENCE_ROWS, Side, draw_people
 from audit.straight import Straight, straighten
@@ -64,6 +64,13 @@ def segments(tables: AuditTables, rng: np.random.Generator) -> tuple[Measurement
     if tables.fewest_people < FEWEST:
         return too_few(NAMES, tables.fewest_people)
     drawn = _Drawn(tables, rng)
+    scale = len(tables.train) / drawn.size
+    if scale > UNEVEN:  # a line is seen only where both of its ends were drawn
+        reason = (
+            f"{drawn.size} of {len(tables.train)} train rows are compared with as many holdout rows, and a line "
+            "between rows that were not drawn is not seen; a holdout of about the size of train would do"
+        )
+        return void_all(NAMES, "inconclusive", reason, tables.fewest_people)
     strangers = np.concatenate([drawn.departure("holdout", "train")[0], drawn.departure("train", "holdout")[0]])
     n, confidence = len(drawn.queries["released"]), tables.confidence
     usual = float(np.quantile(strangers, np.clip(0.5 / n, *UNUSUAL), method="lower"))
@@ -86,7 +93,6 @@ def segments(tables: AuditTables, rng: np.random.Generator) -> tuple[Measurement
 
     difference = (train <= usual).astype(np.float64) - (holdout <= usual)
     variance = touched_variance([((difference - difference.mean()) / n, touched)], drawn.points)
-    scale = len(tables.train) / drawn.size
     counted = float((train <= usual).mean())
     if scale > 1 or n < len(tables.released):
         counted = min(scale * clopper_pearson(counted, n, confidence)[1], 1.0)

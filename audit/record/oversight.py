@@ -249,9 +249,10 @@ def _check_subject(action: ReleaseAction, wrapped: bytes) -> None:
 
 
 def _check_later(action: ReleaseAction, record: ReleaseRecord, index: int, now: datetime) -> None:
-    if index <= record.log.index or action.at < record.decided_at:
+    against = action.action in ("refuse", "revoke")  # heard whatever a clock says: the log shows that it came later
+    if index <= record.log.index or (action.at < record.decided_at and not against):
         raise VerificationError("was made before the record it is about")
-    if action.action not in ("refuse", "revoke"):
+    if not against:
         check_not_ahead("it", action.at, now)
 
 

@@ -86,7 +86,7 @@ def _table(names: list[str], blocks: Iterator[list[_Row]]) -> RawTable:
             raise refuse(f"the table has more than {MAX_ROWS} rows", "narrow the query")
         texts = [[text_of(row[place], name) for row in block] for place, name in enumerate(names)]
         for place, column in enumerate(texts):
-            flags[place] &= all(value is None or isinstance(value[place], bool) for value in block)
+            flags[place] &= all(row[place] is None or isinstance(row[place], bool) for row in block)
             parts[place].append(pa.array(column, pa.large_string()))
         digests += [_digest(row) for row in zip(*texts, strict=True)]
     if not digests:

@@ -52,10 +52,10 @@ def propose_source(content: bytes) -> tuple[Source, tuple[str, ...]]:
         points = sum(_POINT.fullmatch(cell) is not None for cell in cells)
         if commas and not points:
             decimal = ","
-            reasons.append(f"{commas} of the cells looked at are numbers with a decimal comma, none with a point")
+            reasons.append(f"{commas} cells are numbers with a decimal comma, none with a point")
         elif commas and points:
             reasons.append(
-                f"TRAP {commas} cells looked at are numbers with a comma, {points} with a point: which is the decimal?"
+                f"TRAP {commas} cells are numbers with a comma, {points} cells with a point: which is the decimal?"
             )
     return Source(delimiter=delimiter, quote=quote, encoding=encoding, decimal=decimal), tuple(reasons)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from policies import Source
 
 CHUNK_ROWS = 50_000
 _MOST_PARTS = 10_000
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,8 @@ def take_snapshot(location: str | Path, source: Source = PLAIN) -> Snapshot:
             return Snapshot(name, source, rows=read_database(text, source))
         except IntakeError as cause:
             raise IntakeError(cause.problems, name) from None
+    if _SCHEME.match(text):  # told without what may be a password in it
+        raise refuse("this is no address of a database that can be read", "write postgresql://... or sqlite:///...")
     path = Path(location)
     try:
         if not path.is_dir():

@@ -23,6 +23,7 @@ from gateway.candidate import Parts, Sampled, Streams, fit_hybrid, parse_candida
 from gateway.claim import claim_measurements
 from gateway.earlier import earlier_releases
 from gateway.errors import GatewayError
+from gateway.halves import Sides
 from gateway.intake import RawTable, TypedTable, take_snapshot
 from gateway.progress import Progress
 from gateway.provenance import DISTRIBUTION, Software, installed_software
@@ -128,11 +129,9 @@ def _released_at(target: Path, held: Held) -> Path:
     )
 
 
-def _split_as_held(
-    held_out: NDArray[np.int64], raw: RawTable, _: TypedTable
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _split_as_held(held_out: NDArray[np.int64], raw: RawTable, _: TypedTable) -> Sides:
     everyone = np.arange(raw.row_count, dtype=np.int64)
-    return np.setdiff1d(everyone, held_out), held_out
+    return Sides(np.setdiff1d(everyone, held_out), held_out)
 
 
 def _given(files: dict[str, bytes], held: Held) -> _Candidate:
@@ -182,7 +181,9 @@ def _measured(
     released = parse_candidate(candidate.files, held.dictionary)
     sequence, commitment = held.attempt.sequence, held.evidence["sourceCommitment"]
     names = workspace.ledger.names(held.attempt.dataset, commitment, before=sequence)
-    earlier = earlier_releases(workspace, names, sequence, held.dictionary)
+    split_by = held.dictionary.name if held.private else names[0]
+    earlier = earlier_releases(workspace, names, split_by, sequence, held.dictionary)
+    earlier = earlier.beside(float(held.evidence.get("strangers", 0.0)))
     known = _known(held, workspace)
     assessment = assess(
         released, parts.train, parts.holdout, held.dictionary, held.policy, rng, progress, known, earlier

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from audit.record.trail import Entry
@@ -20,12 +20,12 @@ def period_of(kept: Kept, wanted: Wanted, now: datetime) -> PeriodInputs:
     decided in it.
     """
     since = wanted.since or _first(kept) or now
-    until = wanted.until or now
+    until = wanted.until or now + timedelta(seconds=1)  # what happened within this very second is part of it
     entries = wanted.of(kept.trail.entries)
     about = Wanted(wanted.dataset, wanted.requester, wanted.policy, wanted.decision, min_epsilon=wanted.min_epsilon)
     return PeriodInputs(
         since=since,
-        until=max(until, since),
+        until=max(wanted.until or now, since),
         made_at=now,
         decided=tuple(_decided(each, now) for each in entries if each.record is not None and not each.unlogged),
         said=_said(about.of(kept.trail.entries), since, until),

@@ -20,6 +20,7 @@ from synth.encoding.numbers import Unit
 from synth.encoding.order import Codes, Context
 from synth.encoding.table import Encoding, LevelColumn, ValueColumn
 from synth.encoding.values import ValueCodec, rank_intervals
+from synth.errors import SynthesisError
 
 _FEW_CELLS = 500_000
 _MASK_OWNERS = 1_000_000
@@ -84,6 +85,11 @@ def encode(
                 minimum_people=minimum_people,
                 people=people,
             )
+            if not len(codec.order) and not column.nullable:
+                raise SynthesisError(
+                    f"no category of column {name} is held by {minimum_people} people, the least that may be released: "
+                    "merge its categories, declare it nullable, or leave it out"
+                )
             dtype = table[name].dtype
             at = scores.add(name, *codec.intervals(codes[name])) if len(codec.order) > 1 else -1
             levels.append(LevelColumn(codec, at, name, dtype if isinstance(dtype, pd.CategoricalDtype) else None))

@@ -17,9 +17,8 @@ class LevelCodec:
     """Intervals of [0, 1], one per level, and the way back.
 
     Missing counts as a level. A level held by fewer than ``minimum_people`` people is never released: its rows count
-    as rows of which nobody knows the level, and a synthetic row has one of the others. Where no level is held by
-    enough people the column tells nothing, and a level is drawn evenly from those declared. The rule is ours; ten or
-    fewer is the usual cell to suppress.
+    as rows of which nobody knows the level, and a synthetic row has one of the others; where there is no other, it is
+    missing. The rule is ours; ten or fewer is the usual cell to suppress.
 
     Attributes
     ----------
@@ -75,10 +74,10 @@ class LevelCodec:
             free, 1.0, self.edges[np.minimum(places + 1, len(self.order))]
         )
 
-    def decode(self, probabilities: Floats, rng: np.random.Generator) -> Codes:
+    def decode(self, probabilities: Floats) -> Codes:
         """Level codes at probabilities in (0, 1)."""
         if not len(self.order):
-            return rng.integers(self.declared, size=len(probabilities)).astype(np.intp)
+            return np.full(len(probabilities), -1, dtype=np.intp)
         spans = np.column_stack([self.edges[:-1], self.edges[1:]])
         place = interval_at(np.clip(probabilities, 0.0, np.nextafter(1.0, 0.0)), spans)
         return self.order[np.maximum(place, 0)]

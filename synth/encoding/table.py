@@ -82,6 +82,12 @@ class Encoding:
         """Number of scores, d."""
         return len(self.names)
 
+    @property
+    def ties(self) -> tuple[tuple[str, str], ...]:
+        """Pairs of a column and the one it is counted from or looked up from."""
+        counted = tuple((item.name, item.elapsed.source) for item in self.values if item.elapsed is not None)
+        return (*counted, *((item.name, item.source) for item in self.derived))
+
     def present(self, scores: Floats) -> NDArray[np.bool_]:
         """(m, d) whether each score stands for a cell that is present; one under a missing cell tells nothing."""
         known = np.ones(scores.shape, dtype=np.bool_)
@@ -128,7 +134,7 @@ class Encoding:
         half = np.full(rows, 0.5)
 
         def levels_of(item: LevelColumn) -> Codes:
-            return item.codec.decode(half if item.score < 0 else probabilities[:, item.score], rng)
+            return item.codec.decode(half if item.score < 0 else probabilities[:, item.score])
 
         cells: dict[str, Any] = {}
         for levels in self.levels:

@@ -161,7 +161,7 @@ def test_an_error_is_one_json_object_when_json_is_asked_for(clinic: Clinic) -> N
     (clinic.folder / "table.csv").unlink()
     result = clinic.release("--json")
     assert result.exit_code == 2
-    assert json.loads(result.stdout)["error"]["kind"] == "GatewayError"
+    assert json.loads(result.stdout)["error"]["kind"] == "IntakeError"
 
 
 def test_a_fault_of_ours_shows_its_place_and_not_its_message(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -135,3 +135,10 @@ def test_without_differential_privacy_a_table_is_asked_for(files: Path) -> None:
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 2
     assert "DATA is needed" in result.stderr
+
+
+def test_a_table_of_three_people_is_told_and_not_tripped_over(files: Path) -> None:
+    (files / "t.csv").write_text(table(3), encoding="utf-8")
+    found = json.loads(run(files, "open.toml", str(files / "t.csv"), "--json"))
+    assert {each["outcome"] for each in found["limits"]} == {"too few people"}
+    assert found["feasible"] is False

@@ -120,3 +120,43 @@ def test_rare_numbers_count_as_the_nearest_common_one() -> None:
     assert visits.counts.tolist() == [1, 3]
     assert told[visits.name].value_counts().to_dict() == {"1": 30, "3": 60 + 49}
     assert visits.fixed == ()
+
+
+DEATHS = """
+version = 1
+name = "deaths"
+patient = "id"
+[columns.id]
+type = "identifier"
+surrogate = true
+[columns.seen]
+type = "date"
+minimum = 2010-01-01
+maximum = 2022-01-01
+[columns.died]
+type = "date"
+minimum = 2010-01-01
+maximum = 2023-01-01
+"""
+
+
+@pytest.mark.slow
+def test_nobody_is_seen_after_death_though_death_is_the_persons_and_a_visit_is_not() -> None:
+    rng = np.random.default_rng(3)
+    people = 300
+    died = np.datetime64("2012-01-01") + rng.integers(0, 3_000, people).astype("timedelta64[D]")
+    owners = np.repeat(np.arange(people), 3)
+    seen = died[owners] - rng.integers(1, 70, len(owners)).astype("timedelta64[D]")
+    frame = pd.DataFrame({"seen": seen.astype("datetime64[s]"), "died": died[owners].astype("datetime64[s]")})
+    fitted = HybridSynthesizer(dictionary(DEATHS), components=("copula",)).fit(
+        frame, np.random.default_rng(1), people=owners
+    )
+    made, persons = fitted.sample_people(900, np.random.default_rng(2))
+    assert ((made["died"] - made["seen"]).dt.days >= 0).all()
+    assert (made.groupby(persons)["died"].nunique() == 1).all()
+
+
+def test_a_number_of_rows_that_no_ten_people_share_is_not_told() -> None:
+    owners = np.repeat(np.arange(24), np.arange(3, 27))
+    frame = clinic(400)[0].head(len(owners))
+    assert Visits.fit(frame, dictionary(), owners, minimum_people=11)[0].counts.tolist() == [1]

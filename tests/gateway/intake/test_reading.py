@@ -210,8 +210,10 @@ def test_a_missing_file_a_folder_a_pipe_and_a_closed_file_are_refused(tmp_path: 
 
 
 def test_the_format_follows_from_the_name() -> None:
-    assert [format_of(name) for name in ("a.csv", "a.CSV.GZ", "a.b.parquet")] == ["csv", "csv.gz", "parquet"]
-    for name in ("a.xlsx", "csv", "a.csv.zip"):
+    assert [format_of(name) for name in ("a.csv", "a.CSV.GZ", "a.b.parquet", "a.tsv", "a.xlsx")] == [
+        *("csv", "csv.gz", "parquet", "csv", "xlsx")
+    ]
+    for name in ("a.docx", "csv", "a.csv.zip"):
         with pytest.raises(IntakeError, match="format"):
             format_of(name)
 

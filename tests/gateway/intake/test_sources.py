@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from gateway.intake import IntakeError, read_table, take_snapshot, type_chunks, type_table
+from gateway.intake.database import _table
 from gateway.intake.dialect import propose_source
 from gateway.intake.raw import RawTable
 from gateway.intake.snapshot import Snapshot
@@ -287,6 +288,9 @@ def test_a_database_that_cannot_be_read_is_named_without_its_password(tmp_path: 
         "sqlite://host/x",
         "postgresql://u:geheim@127.0.0.1:1/x",
         "postgresql://u:geheim@h/x?nonsense=1",
+        "mysql://u:geheim@h/x",
+        "POSTGRESQL://u:geheim@h/x",
+        "postgres:/u:geheim@h",
     ):
         with pytest.raises(IntakeError) as refusal:
             take_snapshot(url, Source(table="t"))
@@ -333,6 +337,12 @@ def test_a_postgresql_table_and_query_are_the_same_table(server: Server) -> None
             take_snapshot(url, Source(query=attempt, parameters={"unused": 1}))
     assert server.run(f'SELECT count(*) FROM "{quoted}"', database=database) == [[20]]  # noqa: S608
     server.run(f'DROP TABLE "{quoted}"', database=database)
+
+
+def test_a_column_of_flags_with_gaps_is_one_of_flags(tmp_path: Path) -> None:
+    """SQLite has no booleans, so the rows are given as a database would give them."""
+    names, blocks = ["here"], [[(True,), (None,), (False,)]]
+    assert _table(names, iter(blocks)).columns["here"].native == "boolean"
 
 
 @pytest.mark.needs("postgres")
