@@ -256,7 +256,8 @@ class Workspace:
 
         Workspaces that share a ledger do not see each other here.
         """
-        descriptor = os.open(self.folder, os.O_RDONLY)
+        # a file of its own: the folder itself is the lock of the ledger's mark
+        descriptor = os.open(self.folder / "release.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield
