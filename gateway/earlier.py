@@ -36,15 +36,17 @@ class Earlier:
     releases: int = 0
     lost: int = 0
 
-    def beside(self, strangers: float) -> Earlier:
+    def beside(self, strangers: float, dictionary: Dictionary) -> Earlier:
         """What may be said of them where so large a share of the rows is of people they did not know."""
-        return self if strangers <= MOST_STRANGERS else replace(self, lost=self.releases)
+        most = MOST_STRANGERS[dictionary.patient is not None]
+        return self if strangers <= most else replace(self, lost=self.releases)
 
 
 NOTHING_EARLIER = Earlier()
-MOST_STRANGERS = 0.1
-"""Share of rows of people unknown to the earlier releases above which the halves of then are not those of now: a table
-whose rows or identifiers are written otherwise looks like new people, and half of those held out were learned from."""
+MOST_STRANGERS = {True: 0.5, False: 0.1}
+"""Share of rows of people unknown to the earlier releases, by whether a column names the patient, above which the
+halves of then are not taken for those of now: a table whose identifiers are written otherwise, or any cell where rows
+are known by their cells alone, looks like new people, and half of those held out were learned from."""
 
 
 def earlier_releases(

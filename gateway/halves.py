@@ -52,6 +52,10 @@ class Sides:
     unseen: Rows
     strangers: float = 0.0
 
+    def __iter__(self) -> Iterator[Rows]:
+        """The two sides."""
+        return iter((self.seen, self.unseen))
+
 
 @dataclass(frozen=True)
 class LoneHalves:

@@ -290,7 +290,7 @@ def _candidate(
         if charged is not None:
             progress.note("the charge to the dataset's privacy budget stands: it was made before the table was read")
         raise
-    earlier = before.earlier.beside(parts.strangers)
+    earlier = before.earlier.beside(parts.strangers, case.dictionary)
     clock.lap("intake")
     made = (
         fit_hybrid(case.dictionary, case.policy, request.settings, parts.train, streams.fit, progress)

@@ -183,7 +183,7 @@ def _measured(
     names = workspace.ledger.names(held.attempt.dataset, commitment, before=sequence)
     split_by = held.dictionary.name if held.private else names[0]
     earlier = earlier_releases(workspace, names, split_by, sequence, held.dictionary)
-    earlier = earlier.beside(float(held.evidence.get("strangers", 0.0)))
+    earlier = earlier.beside(float(held.evidence.get("strangers", 0.0)), held.dictionary)
     known = _known(held, workspace)
     assessment = assess(
         released, parts.train, parts.holdout, held.dictionary, held.policy, rng, progress, known, earlier

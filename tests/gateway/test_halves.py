@@ -104,7 +104,7 @@ def test_a_release_under_differential_privacy_nearly_agrees(tmp_path: Path) -> N
     """Lots alone decide there; here only as many people more or less as make the halves even."""
     people = list(range(2000))
     raw, typed = table(people)
-    lone = {people[row // 2] for row in LoneHalves(PATIENTS, KEY)(raw, typed)[1]}
+    lone = {people[row // 2] for row in LoneHalves(PATIENTS, KEY)(raw, typed).unseen}
     unseen = held_out(kept(tmp_path), people)
     # moved: the binomial's distance from its middle, in classes of 1800 and 200: four deviations are 85 and 28
     assert len(lone ^ unseen) < 115

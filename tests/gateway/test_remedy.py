@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.typing import NDArray
 
 from audit.offending import offending_rows
 from audit.tables import AuditTables
@@ -149,15 +150,17 @@ def mending(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> Clinic:
     fit = fit_hybrid
 
     def leaky(*arguments: Any) -> Any:
-        made, train = fit(*arguments), arguments[2].frame
-        sample, calls = made.sample, list[int]()
+        made, train = fit(*arguments), arguments[3].frame
+        sample, calls = made.sample_people, list[int]()
 
-        def sampled(rows: int, rng: np.random.Generator) -> pd.DataFrame:
-            frame = sample(rows, rng)
+        def sampled(rows: int, rng: np.random.Generator) -> tuple[pd.DataFrame, NDArray[np.int64]]:
+            frame, people = sample(rows, rng)
             calls.append(rows)
-            return frame if len(calls) > 1 else pd.concat([frame.iloc[:-12], train.iloc[:12]], ignore_index=True)
+            if len(calls) > 1:
+                return frame, people
+            return pd.concat([frame.iloc[:-12], train.iloc[:12]], ignore_index=True), people
 
-        monkeypatch.setattr(made, "sample", sampled)
+        monkeypatch.setattr(made, "sample_people", sampled)
         return made
 
     monkeypatch.setattr("gateway.release.fit_hybrid", leaky)
