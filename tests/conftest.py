@@ -16,6 +16,7 @@ from audit.record import pkcs8
 
 # executable -> Debian package
 SYSTEM_PACKAGES = {
+    "cc": "gcc",
     "chromium": "chromium",
     "openssl": "openssl",
     "postgres": "postgresql",

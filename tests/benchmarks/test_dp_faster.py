@@ -6,7 +6,6 @@ same model as one table of all cells, where every sum can be written out.
 
 from __future__ import annotations
 
-import shutil
 from itertools import combinations
 from math import prod
 
@@ -28,7 +27,7 @@ MEASURED = {
 }
 TOTAL = 500.0
 
-pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")
+pytestmark = pytest.mark.needs("cc")
 
 
 def _tree():
