@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint format clean bench-dp fuzz
+.PHONY: demo test lint format clean bench bench-dp fuzz
 
 demo: $(VENV)/.gate  ## The main job on the Wisconsin breast cancer table: one refusal, one release, both verified.
 	$(BIN)/gateway demo --out sluice-demo
@@ -24,6 +24,22 @@ lint: $(VENV)/.dev  ## Format, lint, types, import contracts.
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Hours, most of them the peers' on the larger tables. SOURCE is a folder of the public tables (see
+# benchmarks/hybrid/tables.py), BENCH more options of benchmarks/hybrid/run.py, such as BENCH='--tables wdbc --seeds 0'.
+BENCH_PEERS := arfpy mostlyai synthpop
+bench: $(VENV)/.dev $(BENCH_PEERS:%=build/bench/peers/%/.done)  ## Every missing run of the hybrid benchmark, then its pages.
+	@test -n '$(SOURCE)' || { echo 'make bench SOURCE=folder-of-the-public-tables' >&2; exit 2; }
+	$(BIN)/python -m benchmarks.hybrid.tables --source '$(SOURCE)' --out build/bench/data
+	$(BIN)/python -m benchmarks.hybrid.run --data build/bench/data --work build/bench/work $(BENCH)
+	$(BIN)/python -m benchmarks.hybrid.report
+
+# each peer wants other versions; the torchvision that mostlyai-engine brings does not go with a CPU build of torch
+build/bench/peers/%/.done: benchmarks/hybrid/peers/requirements-%.txt
+	$(PEER_PYTHON) -m venv --clear $(@D)
+	$(@D)/bin/pip install --quiet --requirement $<
+	$(@D)/bin/pip uninstall --quiet --yes torchvision
+	@touch $@
 
 # Hours, most of them AIM's. SOURCE is a folder of the public tables (see benchmarks/dp/tables.py), BENCH more options of
 # benchmarks/dp/run.py, such as BENCH='--tables heart-disease --epsilons 1'.

@@ -61,6 +61,27 @@ def difference_of_shares(first: float, n_first: float, second: float, n_second: 
     )
 
 
+def difference_of_means(
+    first: Floats, second: Floats, confidence: float, *, low: float = -math.inf, high: float = math.inf
+) -> Interval:
+    """Interval of ``first.mean() - second.mean()``, two independent samples of at least two; cut to what is possible.
+
+    Degrees of freedom are Satterthwaite's, which lie between those of the smaller sample and those of both; where the
+    variances are too small to tell, those of the smaller sample.
+
+    References
+    ----------
+    Welch, The generalization of "Student's" problem when several different population variances are involved,
+    Biometrika 34 (1947). Satterthwaite, An approximate distribution of estimates of variance components, Biometrics
+    Bulletin 2 (1946).
+    """
+    sizes = len(first), len(second)
+    parts = [float(part.var(ddof=1)) / len(part) for part in (first, second)]
+    uncertain = sum(part**2 / (size - 1) for part, size in zip(parts, sizes, strict=True))
+    df = sum(parts) ** 2 / uncertain if uncertain > 0 else min(sizes) - 1.0
+    return around(float(first.mean() - second.mean()), sum(parts), confidence, df=df, low=low, high=high)
+
+
 def around(
     value: float,
     variance: float,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -98,7 +98,7 @@ def act(
         for path in (target, *(() if successor is None else (successor,))):
             if writer.prove(_read(path)) is None:
                 raise RecordError(f"{path.name}: the record is not in this workspace's log; give the right workspace")
-        acts, foreign = _logged_acts(folder, workspace, writer)
+        acts, foreign = logged_acts(workspace, writer.entries)
         if following is not None:
             following.check_not_revoked(_proven(acts.get(following.sha256, []), writer), workspace, moment)
         index = writer.next_index
@@ -162,20 +162,18 @@ class _Successor:
 def workspace_trust(workspace: Workspace, now: datetime) -> TrustFile:
     """The workspace's own list of keys, in the form that acts are held against."""
     ring = workspace.keyring
-    return TrustFile(max(1, ring.trust_version), now, ring.keys)
+    return TrustFile(max(1, ring.trust_version), now.replace(microsecond=0), ring.keys)
 
 
-def _entry(signer: EnvelopeSigner, workspace: Workspace) -> TrustedKey:
-    entry = workspace.keyring.find(signer.public_key())
-    if entry is None:
-        raise GatewayError("this key is not listed in the workspace; have it listed: gateway keys add")
-    return entry
-
-
-def _logged_acts(
-    folder: Path, workspace: Workspace, writer: LogWriter
-) -> tuple[dict[str, list[bytes]], tuple[str, ...]]:
+def logged_acts(workspace: Workspace, entries: Collection[bytes]) -> tuple[dict[str, list[bytes]], tuple[str, ...]]:
     """The envelopes of acts in the log by the record they are about, and files that no listed key has signed.
+
+    Whether an act counts is for ``audit.record.oversight`` to say.
+
+    Parameters
+    ----------
+    entries
+        Of the workspace's log.
 
     Raises
     ------
@@ -184,8 +182,8 @@ def _logged_acts(
     """
     listed = [entry.public_key for entry in workspace.keyring.keys]
     found: dict[str, list[bytes]] = {}
-    foreign, held, logged = [], set(), set(writer.entries)
-    for path in sorted(folder.glob("*.dsse.json")):
+    foreign, held, logged = [], set(), set(entries)
+    for path in sorted((workspace.folder / ACTIONS).glob("*.dsse.json")):
         envelope = files.read(path, maximum=MAX_BYTES, error=RecordError)
         entry = entry_of(envelope)
         held.add(entry)
@@ -205,6 +203,13 @@ def _logged_acts(
                 "log entries are gone: an act may have been altered; restore the workspace's folder actions"
             )
     return found, tuple(foreign)
+
+
+def _entry(signer: EnvelopeSigner, workspace: Workspace) -> TrustedKey:
+    entry = workspace.keyring.find(signer.public_key())
+    if entry is None:
+        raise GatewayError("this key is not listed in the workspace; have it listed: gateway keys add")
+    return entry
 
 
 def _proven(envelopes: Iterable[bytes], writer: LogWriter) -> list[Logged]:

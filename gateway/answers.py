@@ -12,16 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from audit.record import files
-from audit.record.approval import ReleaseAction
-from audit.record.envelope import IN_TOTO, MAX_BYTES, verify
-from audit.record.errors import RecordError, VerificationError
+from audit.record.envelope import MAX_BYTES
+from audit.record.keys import load_public_key
+from audit.record.log import read_log
+from audit.record.oversight import Logged, actions_on
+from audit.record.proof import entry_of
 from audit.record.statement import PROOF_FILE, RECORD_FILE, TIMESTAMP_FILE, ReleaseRecord
+from gateway.actions import logged_acts, workspace_trust
 from gateway.bundle import check_output, publish, put, staging
 from gateway.case import Case
 from gateway.earlier import BUNDLE
 from gateway.errors import GatewayError, OutputError
 from gateway.ledger import Attempt
-from gateway.logbook import ACTIONS
 from gateway.workspace import Workspace
 from policies import Decision, Finding, Limit
 
@@ -140,6 +142,10 @@ def find_answer(workspace: Workspace, case: Case, request: str, now: datetime) -
         The record of that decision is missing or is by no gate key of this workspace; or a person has refused it.
     LedgerError
         The ledger's chain is broken.
+    LogError
+        The log does not hold: nothing shows then what people have said.
+    RecordError
+        An act that stands in the log may have been altered.
     """
     events = workspace.ledger.events()
     decided = (e for e in reversed(events) if e["kind"] == "decision" and e.get("request") == request)
@@ -152,7 +158,7 @@ def find_answer(workspace: Workspace, case: Case, request: str, now: datetime) -
     if hashlib.sha256(envelope).hexdigest() != digest:
         raise GatewayError(f"{path.name}: is not the record of the decision; restore it from a backup")
     record = workspace.open_record(envelope)
-    said = _said_of(workspace, digest)
+    said = _said_of(record, envelope, workspace, now)
     if record.expired(now) or said & _ENDING:
         return None
     if record.allowed and _REFUSED in said and _OVERRULED not in said:
@@ -171,19 +177,15 @@ def find_answer(workspace: Workspace, case: Case, request: str, now: datetime) -
     return Answer(record, envelope, event, folder, decision, written_to)
 
 
-def _said_of(workspace: Workspace, record_sha256: str) -> frozenset[str]:
-    """What people whose keys are listed have said of the record."""
-    listed = [entry.public_key for entry in workspace.keyring.keys]
-    said = set()
-    for path in sorted((workspace.folder / ACTIONS).glob("*.dsse.json")):
-        envelope = files.read(path, maximum=MAX_BYTES, error=RecordError)
-        try:
-            action = ReleaseAction.from_payload(verify(envelope, listed, payload_type=IN_TOTO))
-        except VerificationError:
-            continue  # no listed person has signed it
-        if action.record_sha256 == record_sha256:
-            said.add(action.action)
-    return frozenset(said)
+def _said_of(record: ReleaseRecord, envelope: bytes, workspace: Workspace, now: datetime) -> frozenset[str]:
+    """What people have said of the record, as far as it counts: a void act changes no answer."""
+    key = load_public_key(workspace.log_public_key)
+    log = read_log(workspace.folder / "log", workspace.log_origin(), key, seen=workspace.seen_checkpoint())
+    acts, _ = logged_acts(workspace, log.entries)
+    about = acts.get(hashlib.sha256(envelope).hexdigest(), [])
+    logged = [Logged(each, log.prove(log.entries.index(entry_of(each)))) for each in about]
+    heard = actions_on(record, envelope, logged, workspace_trust(workspace, now), now)
+    return frozenset(each.action for each in heard.actions)
 
 
 def _evidence(folder: Path, sha256: str) -> dict[str, Any] | None:

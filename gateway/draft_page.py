@@ -22,7 +22,7 @@ from gateway.small_cells import FEW, end_of_few, held_by_few, share_missing, wit
 from policies import Column, Dictionary, parse_dictionary
 
 MAX_DRAWN = 200  # plots; each is some 10 kB of page
-_SUGGESTED = re.compile(r'missing = \["([^"]*)"\]')
+_SUGGESTED = re.compile(r'missing = \[(".*")\]')
 _LARGEST = re.compile(r"(max_rows_per_patient = )[0-9]+")
 _TYPES = {"integer": "whole number", "ordinal": "ordered category", "datetime": "date and time"}
 
@@ -154,7 +154,8 @@ def _missing(name: str, typed: TypedTable) -> str:
 def _suggested(remark: str, cells: Cells, people: NDArray[np.int64], line: int) -> str:
     """A remark; of one that spells a value few people hold, where it stands."""
     found = _SUGGESTED.search(remark)
-    if found is None or not held_by_few(found[1], cells, people):
+    spelled = [] if found is None else re.findall(r'"([^"]*)"', found[1])
+    if not any(held_by_few(value, cells, people) for value in spelled):
         return remark
     return f"what to add if they are missing stands on line {line}"
 

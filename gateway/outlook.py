@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 
 from audit.errors import AuditError
 from audit.measures import CONTROLS_OF, NAMES_OF, REGISTRY
-from audit.sides import draw_people
+from audit.sides import QUERY_ROWS, draw_people
 from audit.tables import AuditTables
+from gateway.assessment import tables_of
+from gateway.formats.finding import bounds
 from gateway.halves import HOLDOUT_SHARE
 from gateway.intake import TypedTable
 from gateway.intake.checks import column_dtype
@@ -29,11 +31,13 @@ from synth.dp.plan import Plan, plan_of
 TRIAL_PEOPLE = 3_000  # per side of a trial audit, at most
 _BLIND_PEOPLE = 2_000  # where nothing says how many the table holds
 _PASSES = 1.43  # half-widths of 95 % within which an innocent value stays with its interval four times in five
-_MOST_NEEDED = 10_000_000
 
-# Seconds and mebibytes of whole releases measured on two cores, by learned rows times columns; see benchmarks/README.md
-_SECONDS = {"hybrid": (15.0, 1.6e-4), "private": (12.0, 1.3e-4)}
-_MEBIBYTES = (600.0, 3.5e-4)
+# CPU seconds and peak mebibytes of whole releases, base + rate * (learned rows * columns) ** power, fitted to those
+# measured in benchmarks/README.md. Below proportion, because an audit draws no more than a fixed number of rows.
+_SECONDS = {"hybrid": (30.0, 0.0255), "private": (12.0, 0.0255)}
+_MEBIBYTES = (680.0, 0.121)
+_POWER = 0.65
+_WITHIN = 1.5  # the factor on either side that the seconds are told with
 Outcome = Literal["decidable", "too few people", "not an estimate", "not tried"]
 
 
@@ -52,7 +56,8 @@ class Noise:
 class LimitOutlook:
     """What a limit asks for: ``people`` would be on the smaller real side, ``needed`` are the fewest that could decide.
 
-    ``value`` and ``half_width`` are those of a trial on an innocent table, scaled to ``people``.
+    ``value`` and ``half_width`` are those of a trial on an innocent table, scaled to ``people``, or to the rows that an
+    audit asks about where they are fewer; ``needed`` is None where no number would do.
     """
 
     measure: str
@@ -67,7 +72,7 @@ class LimitOutlook:
 
 @dataclass(frozen=True)
 class Outlook:
-    """Everything ``gateway plan`` prints."""
+    """Everything ``gateway plan`` prints; ``seconds`` are CPU seconds, the least and the most expected."""
 
     rows: int | None
     people: int | None
@@ -109,8 +114,9 @@ def outlook(dictionary: Dictionary, policy: Policy, table: TypedTable | None, rn
     noise: tuple[Noise, ...] = ()
     if demanded is not None and learned is not None:
         noise = _noise(dictionary, plan_of(dictionary, learned, demanded.epsilon, demanded.delta)[1])
+    size = None if learned_rows is None else (learned_rows * columns) ** _POWER
     base, rate = _SECONDS["hybrid" if demanded is None else "private"]
-    expected = None if learned_rows is None else base + rate * learned_rows * columns
+    expected = None if size is None else base + rate * size
     return Outlook(
         rows=rows,
         people=people,
@@ -118,8 +124,8 @@ def outlook(dictionary: Dictionary, policy: Policy, table: TypedTable | None, rn
         columns=columns,
         encoded_width=width,
         people_per_dimension=None if learned is None else learned / width,
-        seconds=None if expected is None else (expected / 2, expected * 2),
-        mebibytes=None if learned_rows is None else _MEBIBYTES[0] + _MEBIBYTES[1] * 2 * learned_rows * columns,
+        seconds=None if expected is None else (expected / _WITHIN, expected * _WITHIN),
+        mebibytes=None if size is None else _MEBIBYTES[0] + _MEBIBYTES[1] * size,
         epsilon=None if demanded is None else demanded.epsilon,
         noise=noise,
         limits=_limits(dictionary, policy, table, people, rng),
@@ -162,7 +168,7 @@ def _limits(
     except AuditError:
         advice = "a third of the table has fewer than two people"
         return tuple(
-            LimitOutlook(name, _shown(limit), "too few people", side, advice=advice)
+            LimitOutlook(name, bounds(limit), "too few people", side, advice=advice)
             for name, limit in policy.limits.items()
         )
     tried: dict[str, Measurement] = {}
@@ -183,7 +189,7 @@ def _limits(
 def _limit(
     name: str, limit: Limit, tried: Measurement | None, innocent: float | None, trial: int, side: int
 ) -> LimitOutlook:
-    shown = _shown(limit)
+    shown = bounds(limit)
     if tried is None:
         return LimitOutlook(name, shown, "not tried", side)
     if tried.status != "measured":
@@ -192,21 +198,20 @@ def _limit(
     if innocent is None or not half > 0:
         return LimitOutlook(name, shown, "not an estimate", side, value=tried.value)
     room = min(bound for bound in (_room(limit.max, innocent, 1), _room(limit.min, innocent, -1)) if bound is not None)
-    scaled = half * math.sqrt(trial / side)
+    # an audit asks about no more rows than these, however many people there are
+    scaled = half * math.sqrt(trial / min(side, QUERY_ROWS))
     if room <= 0:
         advice = "the limit lies on the wrong side of what an innocent release has"
         return LimitOutlook(name, shown, "too few people", side, None, tried.value, scaled, advice)
     needed = math.ceil(trial * (_PASSES * half / room) ** 2)
-    if needed <= side:
+    if needed <= min(side, QUERY_ROWS):
         return LimitOutlook(name, shown, "decidable", side, needed, tried.value, scaled)
-    advice = f"{needed} people on each side would do; so would a limit about {_PASSES * scaled:.2g} from {innocent:g}"
-    told = needed if needed <= _MOST_NEEDED else None
-    return LimitOutlook(name, shown, "too few people", side, told, tried.value, scaled, advice)
-
-
-def _shown(limit: Limit) -> str:
-    bounds = (("at least", limit.min), ("at most", limit.max))
-    return " and ".join(f"{word} {bound:g}" for word, bound in bounds if bound is not None)
+    wider = f"a limit about {_PASSES * scaled:.2g} from {innocent:g}"
+    if needed > QUERY_ROWS:
+        advice = f"no number of people, since an audit asks about {QUERY_ROWS} rows at most; {wider} would do"
+        return LimitOutlook(name, shown, "too few people", side, None, tried.value, scaled, advice)
+    advice = f"{needed} people on each side would do; so would {wider}"
+    return LimitOutlook(name, shown, "too few people", side, needed, tried.value, scaled, advice)
 
 
 def _room(bound: float | None, innocent: float, sign: int) -> float | None:
@@ -217,29 +222,20 @@ def _trial(
     dictionary: Dictionary, policy: Policy, table: TypedTable | None, side: int, rng: np.random.Generator
 ) -> AuditTables:
     """Three innocent tables of the same kind: two real sides and a release."""
-    size = max(min(side, TRIAL_PEOPLE), 2)
     if table is None:
-        frames = [_random_frame(dictionary, size, rng) for _ in range(3)]
-        owners = [np.arange(size) + place * size for place in range(3)]
+        size = max(min(side, TRIAL_PEOPLE), 2)
+        parts = [
+            TypedTable(_random_frame(dictionary, size, rng), np.arange(size) + place * size, size, (), ())
+            for place in range(3)
+        ]
     else:
         thirds = rng.permutation(int(table.people.max()) + 1) % 3
-        frames, owners = [], []
+        parts = []
         for place in range(3):
             rows = np.flatnonzero(thirds[table.people] == place)
-            rows = rows[draw_people(table.people[rows], TRIAL_PEOPLE, rng)]
-            frames.append(table.frame.iloc[rows].reset_index(drop=True))
-            owners.append(table.people[rows])
-    return AuditTables(
-        dictionary=dictionary,
-        train=frames[0],
-        holdout=frames[1],
-        released=frames[2],
-        train_people=owners[0],
-        holdout_people=owners[1],
-        attacker_class_size=policy.attacker.class_size,
-        attacker_known_columns=policy.attacker.known_columns,
-        confidence=1 - (1 - policy.confidence) / policy.looks,
-    )
+            parts.append(table.take(rows[draw_people(table.people[rows], TRIAL_PEOPLE, rng)]))
+    train, holdout, released = parts
+    return tables_of(released, train, holdout, dictionary, policy)
 
 
 def _random_frame(dictionary: Dictionary, rows: int, rng: np.random.Generator) -> pd.DataFrame:

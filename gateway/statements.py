@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from audit.measures import MEASURE_NAMES
 from gateway import safe_harbor
 from policies import (
     Dictionary,
@@ -39,6 +38,8 @@ def read_policy(name: str) -> tuple[bytes, Policy]:
                 f"{path.name}: no such file, and no shipped policy of that name ({', '.join(pack_names())})"
             )
         content = _bytes(path, PolicyError)
+    from audit.measures import MEASURE_NAMES  # here: it brings scikit-learn, without which all else starts sooner
+
     policy = parse_policy(content, name=Path(name).name)
     unknown = sorted(policy.limits.keys() - {*MEASURE_NAMES, *GATE_MEASURES})
     if unknown:

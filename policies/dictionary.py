@@ -12,7 +12,7 @@ from policies.rules import RowRule
 
 ColumnType = Literal["integer", "number", "boolean", "category", "ordinal", "date", "datetime", "identifier", "text"]
 Role = Literal["identifier", "quasi_identifier", "sensitive", "ordinary"]
-Fact = Literal["minimum", "maximum", "categories", "nullable", "decimals", "type", "missing"]
+Fact = Literal["minimum", "maximum", "categories", "nullable", "decimals", "type", "missing", "per_patient"]
 ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 BOUNDED: frozenset[str] = frozenset({"integer", "number", "date", "datetime"})
@@ -27,6 +27,8 @@ class Column(Strict):
     file, in order for ``ordinal``, false before true for ``boolean``. ``from_data`` names the facts that were read off
     the table instead of being known: DP mode refuses them (I-3). ``surrogate`` asks for an identifier column of fresh
     random keys in the release: one per synthetic person in the patient column, one per row in any other.
+    ``per_patient`` says that the cell is one and the same in all rows of a patient (sex, place of birth): where
+    synthetic patients have several rows it is the same in all of theirs. Real rows that differ are not refused.
     """
 
     type: ColumnType
@@ -41,6 +43,7 @@ class Column(Strict):
     missing: tuple[str, ...] = ()
     from_data: tuple[Fact, ...] = ()
     surrogate: bool = False
+    per_patient: bool = False
 
     @model_validator(mode="after")
     def _domain_fits_type(self) -> Self:
@@ -56,6 +59,8 @@ class Column(Strict):
             raise ValueError(f"decimals do not go with type {self.type}")
         if self.surrogate and self.type != "identifier":
             raise ValueError("surrogate goes with type identifier only")
+        if self.per_patient and not self.is_released:
+            raise ValueError("per_patient goes with released columns only")
         return self
 
     def _check_bounds(self) -> None:
@@ -215,6 +220,8 @@ class Dictionary(Strict):
             raise ValueError("the patient column must have type or role identifier: it is never released")
         if self.max_rows_per_patient is not None and self.patient is None:
             raise ValueError("max_rows_per_patient needs patient")
+        if self.patient is None and (told := [name for name in released if self.columns[name].per_patient]):
+            raise ValueError(f"per_patient of {len(told)} columns needs patient: {sorted(told)}")
         for name, column in self.columns.items():
             if column.categories is not None and set(column.categories) & set(self.missing):
                 raise ValueError(f"column {name}: a category is also a table-wide missing spelling")
@@ -244,6 +251,11 @@ class Dictionary(Strict):
     @property
     def sensitive(self) -> tuple[str, ...]:
         return tuple(name for name in self.released if self.columns[name].role == "sensitive")
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What an attacker wants to learn: the sensitive columns, or the target where none is declared so."""
+        return self.sensitive or (() if self.target is None else (self.target,))
 
     @property
     def leaving(self) -> tuple[str, ...]:

@@ -44,14 +44,22 @@ def released_part(dictionary: Dictionary) -> Dictionary:
     Where the patients' keys are fresh ones, that column still tells which rows are one synthetic patient's.
     """
     patient = dictionary.patient if dictionary.patient in dictionary.leaving else None
+    columns = {name: dictionary.columns[name] for name in dictionary.leaving}
+    if patient is None:  # nothing tells then which rows are one patient's
+        columns = {name: _of_a_row(column) for name, column in columns.items()}
     return dictionary.model_copy(
         update={
-            "columns": {name: dictionary.columns[name] for name in dictionary.leaving},
+            "columns": columns,
             "patient": patient,
             "max_rows_per_patient": None if patient is None else dictionary.max_rows_per_patient,
             "source": Source(),
         }
     )
+
+
+def _of_a_row(column: Column) -> Column:
+    marks = tuple(fact for fact in column.from_data if fact != "per_patient")
+    return column.model_copy(update={"per_patient": False, "from_data": marks})
 
 
 def _column(column: Column) -> dict[str, Any]:

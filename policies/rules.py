@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal, Self, cast
+from typing import TYPE_CHECKING, Annotated, Literal, Self, cast
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from pydantic import StringConstraints, model_validator
 
 from policies.model import Strict
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Comparison = Literal["<=", ">=", "==", "!=", "<", ">"]
 _UFUNCS = {
@@ -57,7 +59,7 @@ class RowRule(Strict):
         result = np.ones(len(table), dtype=np.bool_)
         for left, comparison, right in self.clauses:
             a, b = _side(table, left), _side(table, right)
-            known = ~(pd.isna(a) | pd.isna(b))
+            known = ~(np.isnan(a) | np.isnan(b))
             with np.errstate(invalid="ignore"):
                 result &= ~known | _compare(a, comparison, b)
         return result

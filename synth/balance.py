@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from synth.calibration.quantiles import Floats, Person
 from synth.errors import SynthesisError
+from synth.holders import holders
 
 Classes = NDArray[np.int64]
 
@@ -51,8 +52,7 @@ class ClassBalance:
         labels = np.zeros(rows, dtype=np.int64) if target is None else target.cat.codes.to_numpy().astype(np.int64)
         codes, places = np.unique(labels, return_inverse=True)
         counts = np.bincount(places, minlength=len(codes))
-        held = counts if people is None else _people_per_class(places, people)
-        alone = np.flatnonzero(held >= minimum_people)
+        alone = np.flatnonzero(holders(places, len(codes), people) >= minimum_people)
         if not len(alone):
             raise SynthesisError(
                 f"no class of the target is held by {minimum_people} people or more, the least that may be released: "
@@ -100,8 +100,3 @@ def _host(k: int, codes: NDArray[np.int64], counts: NDArray[np.intp], alone: NDA
     if ordered and codes[k] >= 0 and len(real):
         return int(real[np.argmin(np.abs(codes[real] - codes[k]))])
     return int(alone[np.argmax(counts[alone])])
-
-
-def _people_per_class(places: NDArray[np.intp], people: Person) -> NDArray[np.intp]:
-    persons = int(people.max()) + 1
-    return np.bincount(np.unique(places * persons + people) // persons)

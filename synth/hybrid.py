@@ -22,7 +22,7 @@ from synth.folds import LEAST_PEOPLE, folds_of
 from synth.model import Recipe
 from synth.release import released_rows
 from synth.selection import SelectionTrace, select, unselected
-from synth.visits import Visits
+from synth.visits import Visits, keys_are_asked_for
 
 Progress = Callable[[str, float], None]
 
@@ -32,7 +32,7 @@ MINIMUM_PEOPLE = 11
 
 Ten is the bound of the US Centers for Medicare and Medicaid Services' cell size suppression policy.
 """
-LEAST_WEIGHT = 0.02
+LEAST_WEIGHT = 0.05
 """Learned weights below this are not worth a component: they are set to 0."""
 
 
@@ -41,7 +41,7 @@ class HybridSynthesizer:
 
     Without differential privacy: what protects people is that components are fitted models or guarded forms of
     row-based ones, that weights are learned under a privacy constraint on validation rows, and that no marginal
-    publishes single values. The gate's attacks decide whether that was enough.
+    publishes single values, unless ``people_per_knot`` is 1. The gate's attacks decide whether that was enough.
 
     Parameters
     ----------
@@ -53,10 +53,13 @@ class HybridSynthesizer:
     calibration : names in :data:`synth.calibration.METHODS`, applied one after the other.
     device : where torch components run.
     minimum_people : a level, spike or class of the target that fewer people hold is never released.
+    people_per_knot : people whose values are averaged wherever a marginal is matched or a number comes back. 1
+        publishes real values, the extremes included, and is never a default (I-12); 2 smooths two thirds as widely.
+        Kept for comparison: no setting of the gate reaches it.
 
     Attributes
     ----------
-    weights_ : share of rows by component, adding up to 1; learned shares below 2 % are 0.
+    weights_ : share of rows by component, adding up to 1; learned shares below 5 % are 0.
     trace_ : what selection evaluated.
     settings_ : everything above and the constants behind it, as plain JSON values.
 
@@ -76,6 +79,7 @@ class HybridSynthesizer:
         calibration: tuple[str, ...] = DEFAULT_CALIBRATION,
         device: str = "cpu",
         minimum_people: int = MINIMUM_PEOPLE,
+        people_per_knot: int = KNOT,
     ) -> None:
         self.dictionary = dictionary
         self.components = components
@@ -85,6 +89,7 @@ class HybridSynthesizer:
         self.calibration = calibration
         self.device = device
         self.minimum_people = minimum_people
+        self.people_per_knot = people_per_knot
 
     def fit(
         self,
@@ -112,7 +117,7 @@ class HybridSynthesizer:
         tell = progress or (lambda _stage, _done: None)
         tell("encode", 0.0)
         self._visits, self._described = None, self.dictionary
-        if owners is not None and self.dictionary.patient in self.dictionary.surrogates:
+        if owners is not None and keys_are_asked_for(self.dictionary):
             self._visits, table = Visits.fit(table, self.dictionary, owners, minimum_people=self.minimum_people)
             self._described = self._visits.described(self.dictionary)
         target = self.dictionary.target
@@ -121,7 +126,14 @@ class HybridSynthesizer:
         )
         names = [name for name in self._described.released if name != target]
         self._encoding, scores = encode(
-            table, self._described, names, classes, rng, minimum_people=self.minimum_people, people=owners
+            table,
+            self._described,
+            names,
+            classes,
+            rng,
+            minimum_people=self.minimum_people,
+            people=owners,
+            people_per_knot=self.people_per_knot,
         )
         if self._visits is not None:
             self._visits = replace(self._visits, ties=self._encoding.ties)
@@ -149,8 +161,8 @@ class HybridSynthesizer:
         """As :meth:`sample`, with (rows,) codes of the synthetic person each row belongs to.
 
         Every row is another person unless the dictionary asks for fresh keys of its patients and the table had several
-        rows of some: then people have as many rows as real ones, and what is the same in all rows of a real person is
-        the same in all of theirs.
+        rows of some: then people have as many rows as real ones, and what is the same in all rows of a real person, or
+        is declared ``per_patient``, is the same in all of theirs.
 
         Raises
         ------
@@ -168,7 +180,7 @@ class HybridSynthesizer:
 
     @property
     def _recipe(self) -> Recipe:
-        return Recipe(self.components, self.form, self.calibration, self.device)
+        return Recipe(self.components, self.form, self.calibration, self.device, self.people_per_knot)
 
     def _selected(
         self,
@@ -202,6 +214,8 @@ class HybridSynthesizer:
             raise SynthesisError(f"calibration steps must be among {sorted(METHODS)}; {len(steps)} of them are not")
         if self.minimum_people < 2:
             raise SynthesisError(f"minimum_people must be 2 or more, found {self.minimum_people}")
+        if self.people_per_knot < 1:
+            raise SynthesisError(f"people_per_knot must be 1 or more, found {self.people_per_knot}")
         if self.weights is not None:
             strangers = set(self.weights) - set(self.components)
             values = list(self.weights.values())
@@ -239,7 +253,7 @@ class HybridSynthesizer:
             "calibration": list(self.calibration),
             "minimum_people": self.minimum_people,
             "rows_per_person": self._visits is not None,
-            "people_per_knot": KNOT,
+            "people_per_knot": self.people_per_knot,
             "device": self.device,
         }
 

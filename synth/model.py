@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from synth import components
 from synth.calibration import Calibration
-from synth.calibration.quantiles import Floats, Person
+from synth.calibration.quantiles import KNOT, Floats, Person
 from synth.encoding import Encoding
 from synth.mixture import Mixture
 from synth.strata import Strata
@@ -27,12 +27,13 @@ class Model:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a model is learned: components by name and their form, calibration steps, and where torch runs."""
+    """How a model is learned: components by name and their form, calibration steps and knots, and where torch runs."""
 
     components: tuple[str, ...]
     form: str
     calibration: tuple[str, ...]
     device: str
+    people_per_knot: int = KNOT
 
     def learn(
         self,
@@ -65,5 +66,6 @@ class Recipe:
             presence=encoding.present,
             conditional=encoding.presence >= 0,
             people=owners,
+            people_per_knot=self.people_per_knot,
         )
         return Model(strata, Mixture(parts, {name: weights[name] for name in used}, encoding.width), calibration)

@@ -3,10 +3,15 @@
 Where a release tells which rows are one synthetic person's, the number of rows of a row's person is a column of its own
 while the rows are made, so that it goes with the other columns as it does in the real table. Afterwards rows of one
 number that agree in what does not change within a person are put together. The form is ours.
+
+What does not change is what the dictionary says (``per_patient``). Without differential privacy it is also learned, and
+so are the numbers that are told; with it both are public facts (:meth:`Visits.declared`), and the column is filled in
+behind the seal, where it is counted through charged mechanisms alone.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -29,7 +34,7 @@ class Visits:
     Attributes
     ----------
     name : the column of numbers, unlike any of the table's.
-    counts : (k,) numbers of rows, ascending, each held by enough people.
+    counts : (k,) numbers of rows that a person may have, ascending.
     fixed : columns whose cell is one and the same in all rows of a person.
     ties : pairs of columns, the first of which was made from the second in its row: counted from it, or looked up.
     """
@@ -46,7 +51,7 @@ class Visits:
         """Learn from a typed frame, and return it with the column of numbers.
 
         A number of rows that fewer than ``minimum_people`` people have counts as the nearest that more have. A column
-        that another one determines is the person's where that one is.
+        that another one determines is the person's where that one is, or where it is declared so.
         """
         rows = np.bincount(people)
         numbers, holders = np.unique(rows[rows > 0], return_counts=True)
@@ -54,15 +59,24 @@ class Visits:
         if not len(common):
             common = np.ones(1, dtype=np.int64)
         nearest = np.abs(rows[people][:, None] - common).argmin(axis=1)
-        name = _NAME
-        while name in table.columns:
-            name += "'"
         several = rows[people] > 1
         fixed = {column: _is_fixed(table.loc[several, column], people[several]) for column in dictionary.released}
-        fixed |= {each.determines: fixed[each.source] for each in dictionary.dependencies}
-        visits = cls(name, common.astype(np.int64), tuple(column for column, is_fixed in fixed.items() if is_fixed))
+        name = name_beside(dictionary.columns)
+        visits = cls(name, common.astype(np.int64), _persons(dictionary, fixed))
         kind = pd.CategoricalDtype([str(count) for count in common], ordered=True)
         return visits, table.assign(**{name: pd.Categorical.from_codes(nearest, dtype=kind)})
+
+    @classmethod
+    def declared(cls, dictionary: Dictionary) -> Self | None:
+        """What the dictionary alone says: numbers up to ``max_rows_per_patient``, columns that are ``per_patient``.
+
+        None where it does not ask for rows to be put together, or a patient has one at most. No row is looked at.
+        """
+        most = dictionary.max_rows_per_patient or 1
+        if not keys_are_asked_for(dictionary) or most < 2:
+            return None
+        ties = tuple((each.determines, each.source) for each in dictionary.dependencies)
+        return cls(name_beside(dictionary.columns), np.arange(1, most + 1), _persons(dictionary, {}), ties)
 
     def described(self, dictionary: Dictionary) -> Dictionary:
         """The dictionary with the column of numbers."""
@@ -79,7 +93,7 @@ class Visits:
         row (of dates: at a distance that never was), stays as it was and becomes a person alone.
         """
         order = rng.permutation(len(frame))
-        counts = self.counts[frame[self.name].cat.codes.to_numpy()]
+        counts = frame[self.name].astype(np.int64).to_numpy()
         keys: list[NDArray[Any]] = [
             np.arange(len(frame)),
             *(_codes(frame[name])[order] for name in reversed(self.fixed)),
@@ -107,6 +121,27 @@ class Visits:
         back = rng.permutation(len(joined))
         codes = np.unique(person[back], return_inverse=True)[1].astype(np.int64)
         return joined.iloc[back].reset_index(drop=True), codes
+
+
+def keys_are_asked_for(dictionary: Dictionary) -> bool:
+    """Whether the release is to tell, by fresh keys, which rows are one person's."""
+    return dictionary.patient is not None and dictionary.patient in dictionary.surrogates
+
+
+def name_beside(columns: Iterable[str]) -> str:
+    """A name for the column of numbers, unlike any of ``columns``."""
+    name, taken = _NAME, set(columns)
+    while name in taken:
+        name += "'"
+    return name
+
+
+def _persons(dictionary: Dictionary, learned: Mapping[str, bool]) -> tuple[str, ...]:
+    """Columns that are the person's: declared so, learned so, or determined by one that is."""
+    declared = {name: dictionary.columns[name].per_patient for name in dictionary.released}
+    fixed = {name: told or learned.get(name, False) for name, told in declared.items()}
+    fixed |= {each.determines: fixed[each.source] or declared[each.determines] for each in dictionary.dependencies}
+    return tuple(name for name, is_fixed in fixed.items() if is_fixed)
 
 
 def _as_before(joined: pd.DataFrame, made: pd.DataFrame, name: str, source: str) -> NDArray[np.bool_]:

@@ -62,10 +62,9 @@ def all_columns(tables: AuditTables, rng: np.random.Generator) -> tuple[Measurem
     handling the special uniques problem, IJUFKS 10 (2002), people told by many small combinations. Machanavajjhala,
     Kifer, Gehrke, Venkitasubramaniam, l-diversity, ACM TKDD 1 (2007).
     """
-    dictionary = tables.dictionary
-    sensitive = dictionary.sensitive or ((dictionary.target,) if dictionary.target is not None else ())
+    sensitive = tables.dictionary.secrets
     rows = sum(len(frame) for frame in tables.frames.values())
-    chosen = combinations(len(dictionary.released), tables.attacker_known_columns, rows, rng)
+    chosen = combinations(len(tables.dictionary.released), tables.attacker_known_columns, rows, rng)
     found = exposure(tables, chosen, sensitive)
     n = len(tables.released)
     method = chosen.method if chosen.complete else "all columns together, below every combination of them"

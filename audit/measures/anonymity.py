@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from audit.classes import Knowledge, People, coded, knowledge
 from audit.intervals import around, share_interval
-from audit.outcome import FEWEST, UNEVEN, measured, void_all
+from audit.outcome import FEWEST, UNEVEN, measured, too_few, void_all
 from audit.plan import Plan
 from audit.sides import draw_people
 from audit.tables import AuditTables
@@ -59,8 +59,7 @@ def anonymity(tables: AuditTables, rng: np.random.Generator) -> tuple[Measuremen
         Measurement.exact("k_map", float(tally.smallest_real), n=tally.real_people, method=known.method),
     )
     if tables.fewest_people < FEWEST:
-        reason = f"the smallest table has {tables.fewest_people} people; this measure needs {FEWEST} in each"
-        return (*exact, *void_all(NAMES[2:], "inconclusive", reason, tables.fewest_people))
+        return *exact, *too_few(NAMES[2:], tables.fewest_people)
     if tally.scale > UNEVEN:
         reason = (
             f"train holds {tally.scale:.1f} times as many people as the holdout, and what a cut train misses cannot be "

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from audit.classes import Codes, coded, knowledge
 from audit.columns import common_codes, levels, numbers
-from audit.intervals import around
-from audit.outcome import FEWEST, measured, void_all
+from audit.intervals import difference_of_means
+from audit.outcome import FEWEST, measured, too_few, void_all
 from audit.plan import Plan
 from audit.sides import SIDES, Side
 from audit.tables import AuditTables
@@ -45,8 +45,7 @@ def closeness(tables: AuditTables, rng: np.random.Generator) -> tuple[Measuremen
     Li, Li, Venkatasubramanian, t-closeness: privacy beyond k-anonymity and l-diversity, ICDE 2007. Kantorovich and
     Rubinstein, On a space of completely additive functions, Vestnik Leningrad 13 (1958), the bound.
     """
-    dictionary = tables.dictionary
-    sensitive = dictionary.sensitive or ((dictionary.target,) if dictionary.target is not None else ())
+    sensitive = tables.dictionary.secrets
     if not sensitive:
         return void_all(NAMES, "inconclusive", "the dictionary declares neither a sensitive column nor a target")
     known = knowledge(tables, sensitive, rng)
@@ -67,14 +66,10 @@ def closeness(tables: AuditTables, rng: np.random.Generator) -> tuple[Measuremen
                 gain += best / systems
     exact = Measurement.exact("t_closeness", largest, n=len(tables.released), method=known.method)
     if tables.fewest_people < FEWEST:
-        reason = f"the smallest table has {tables.fewest_people} people; this measure needs {FEWEST} in each"
-        return exact, *void_all(NAMES[1:], "inconclusive", reason, tables.fewest_people)
+        return exact, *too_few(NAMES[1:], tables.fewest_people)
     train, holdout = gains["train"], gains["holdout"]
     value = float(train.mean() - holdout.mean())
-    parts = [float(part.var(ddof=1)) / len(part) for part in (train, holdout)]
-    freedom = sum(v**2 / (len(p) - 1) for v, p in zip(parts, (train, holdout), strict=True))
-    df = sum(parts) ** 2 / freedom if freedom > 0 else float(len(train) + len(holdout) - 2)
-    interval = around(value, sum(parts), tables.confidence, df=df, low=-1.0, high=1.0)
+    interval = difference_of_means(train, holdout, tables.confidence, low=-1.0, high=1.0)
     n = len(train) + len(holdout)
     return exact, measured("t_closeness_excess", value, interval, tables.confidence, n, f"{known.method}; Welch")
 

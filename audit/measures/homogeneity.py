@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audit.classes import Coded, Codes, Knowledge, coded, knowledge
-from audit.intervals import Interval, around, difference_of_shares
-from audit.outcome import FEWEST, measured, void_all
+from audit.intervals import Interval, difference_of_means, difference_of_shares
+from audit.outcome import FEWEST, measured, too_few, void_all
 from audit.plan import Plan
 from audit.sides import Side
 from audit.tables import AuditTables
@@ -37,8 +37,7 @@ def homogeneity(tables: AuditTables, rng: np.random.Generator) -> tuple[Measurem
     ----------
     Machanavajjhala, Kifer, Gehrke, Venkitasubramaniam, l-diversity, ACM TKDD 1 (2007).
     """
-    dictionary = tables.dictionary
-    sensitive = dictionary.sensitive or ((dictionary.target,) if dictionary.target is not None else ())
+    sensitive = tables.dictionary.secrets
     if not sensitive:
         return void_all(NAMES, "inconclusive", "the dictionary declares neither a sensitive column nor a target")
     known = knowledge(tables, sensitive, rng)
@@ -47,8 +46,7 @@ def homogeneity(tables: AuditTables, rng: np.random.Generator) -> tuple[Measurem
     fewest, named = _walk(tables, known, sensitive)
     exact = Measurement.exact("l_diversity", float(fewest), n=len(tables.released), method=known.method)
     if tables.fewest_people < FEWEST:
-        reason = f"the smallest table has {tables.fewest_people} people; this measure needs {FEWEST} in each"
-        return exact, *void_all(NAMES[1:], "inconclusive", reason, tables.fewest_people)
+        return exact, *too_few(NAMES[1:], tables.fewest_people)
     train, holdout = named["train"], named["holdout"]
     value = float(train.mean() - holdout.mean())
     interval = _difference(train, holdout, tables.confidence)
@@ -98,11 +96,7 @@ class _Guess:
 
 
 def _difference(train: Floats, holdout: Floats, confidence: float) -> Interval:
-    value = float(train.mean() - holdout.mean())
-    parts = [float(part.var(ddof=1)) / len(part) for part in (train, holdout)]
     counted = all(bool(np.isin(part, (0.0, 1.0)).all()) for part in (train, holdout))
     if counted:
         return difference_of_shares(float(train.mean()), len(train), float(holdout.mean()), len(holdout), confidence)
-    freedom = sum(v**2 / (len(p) - 1) for v, p in zip(parts, (train, holdout), strict=True))
-    df = sum(parts) ** 2 / freedom if freedom > 0 else float(min(len(train), len(holdout)) - 1)
-    return around(value, sum(parts), confidence, df=df, low=-1.0, high=1.0)
+    return difference_of_means(train, holdout, confidence, low=-1.0, high=1.0)

@@ -18,7 +18,7 @@ from audit.outcome import FEWEST, too_few, void_all
 from audit.plan import Plan
 from audit.sides import SIDES, Side
 from audit.tables import AuditTables
-from policies import Dictionary, Measurement
+from policies import Measurement
 
 NAMES = ("attribute_inference",)
 CONTROLS = {"attribute_inference": Plan(0.0, NAMES, sees=("copies", "overfit"))}
@@ -67,7 +67,7 @@ def inference(tables: AuditTables, rng: np.random.Generator) -> tuple[Measuremen
     codes = coded(tables).codes
     secrets = [
         name
-        for name in _secrets(tables.dictionary)
+        for name in tables.dictionary.secrets or tables.dictionary.released
         if len(np.unique(np.concatenate([codes[side][name] for side in REAL]))) > 1
     ]
     if not secrets:
@@ -83,12 +83,6 @@ def inference(tables: AuditTables, rng: np.random.Generator) -> tuple[Measuremen
         f"{len(targets.rows['released'])} distinct rows"
     )
     return (strongest("attribute_inference", attacks, tables.confidence, method),)
-
-
-def _secrets(dictionary: Dictionary) -> tuple[str, ...]:
-    if dictionary.sensitive:
-        return dictionary.sensitive
-    return (dictionary.target,) if dictionary.target is not None else dictionary.released
 
 
 @dataclass(frozen=True)

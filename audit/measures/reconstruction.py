@@ -90,7 +90,12 @@ def line_reconstruction(tables: AuditTables, rng: np.random.Generator) -> tuple[
     if seen < 1 or looked_at["train"] < count["train"]:
         tail = 1 - (1 - tables.confidence) / 2
         expected = float(stats.gamma.ppf(tail, len(rebuilt["train"]) + 1))
-        high = min(expected / (looked_at["train"] * seen), 1.0)
+        # what holdout people are met by is chance, which the rows not looked at have as well (MOVER of two rates)
+        fewest = float(stats.gamma.ppf(1 - tail, len(rebuilt["holdout"]))) if len(rebuilt["holdout"]) else 0.0
+        above = expected / looked_at["train"] - share["train"]
+        below = share["holdout"] - fewest / looked_at["holdout"]
+        excess = share["train"] - share["holdout"] + float(np.hypot(above, below))
+        high = min(expected / looked_at["train"] / seen, max(excess, 0.0) / seen, 1.0)
     method = (
         f"{len(meeting)} meeting points of lines around {len(asked)} released rows in {len(columns)} numeric columns"
         + ("" if len(columns) >= 3 else "; fewer than three, so no lines can be told apart")

@@ -22,19 +22,13 @@ import pandas as pd
 
 from benchmarks.dp.evaluate import read
 from benchmarks.dp.fit_ours import dictionary, two_digits, typed
+from benchmarks.dp.fitting import fit_options
 from synth.dp.plan import plan_of
 
 
 @click.command()
 @click.option("--peer", required=True, help="The peer's own command, without what this one takes too.")
-@click.option("--train", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True)
-@click.option("--schema", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True)
-@click.option("--epsilon", type=float, required=True)
-@click.option("--delta", type=float, default=1e-5)
-@click.option("--rows", type=int, required=True)
-@click.option("--seed", type=int, required=True)
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True)
-@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), required=True)
+@fit_options
 def main(
     peer: str,
     train: Path,

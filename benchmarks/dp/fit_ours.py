@@ -25,18 +25,12 @@ import pandas as pd
 
 import synth
 from benchmarks.dp.evaluate import read
+from benchmarks.dp.fitting import fit_options
 from policies import Column, Dictionary
 
 
 @click.command()
-@click.option("--train", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True)
-@click.option("--schema", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True)
-@click.option("--epsilon", type=float, required=True)
-@click.option("--delta", type=float, default=1e-5)
-@click.option("--rows", type=int, required=True)
-@click.option("--seed", type=int, required=True)
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True)
-@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), required=True)
+@fit_options
 def main(
     train: Path, schema: Path, epsilon: float, delta: float, rows: int, seed: int, out: Path, report: Path
 ) -> None:

@@ -29,10 +29,39 @@ _COMMANDS = {
     "audit": "gateway.cli.audit:audit",
     "demo": "gateway.cli.demo:demo",
 }
+_LINES = {  # the first line of each one's help
+    "init": "Make a workspace: keys, ledger, log, folders with strict permissions.",
+    "dictionary": "Draft and check data dictionaries.",
+    "policy": "List, show, check and compare policies.",
+    "plan": "Look ahead: size, expected time and memory, DP noise, and which limits so few people can decide.",
+    "release": "Synthesize DATA, audit the result against its policy, and write a signed release or a signed refusal.",
+    "check": "Hold SYNTHETIC (CSV or Parquet, made by any tool) against a policy.",
+    "verify": "Verify BUNDLE offline: signature, every file, and the place in the transparency log.",
+    "replay": (
+        "Compute the audit behind RECORD (a bundle, or a record's file) again, and compare every value with "
+        "the evidence."
+    ),
+    "keys": "Make, list, rotate and revoke keys; make the trust file by which others verify.",
+    "timestamp": (
+        "Have a timestamp authority say that BUNDLE's record exists now; its answer lies beside it as record.tsr."
+    ),
+    "ledger": "Show and verify the ledger of attempts and privacy charges.",
+    "approve": "Approve the release in BUNDLE (or a record's file), as an approver or officer who had no part in it.",
+    "refuse": "Refuse the release in BUNDLE: nobody may rely on it until you approve, or an officer overrides you.",
+    "override": "Overrule, as an officer, those who refuse the release in BUNDLE.",
+    "revoke": "Withdraw, as an officer, the release in BUNDLE for good: verification refuses it from then on.",
+    "supersede": "Say, as an officer, that another release takes the place of the one in BUNDLE.",
+    "log": "Show, check and export the transparency log; watch somebody else's.",
+    "audit": "Show, compare, export and report what was released and refused.",
+    "demo": "Run the main job on the Wisconsin breast cancer table: one refusal, one release, both verified.",
+}
 
 
 class LazyGroup(click.Group):
-    """Imports a subcommand's module only when that subcommand runs, so ``verify`` needs no more than it uses (I-2)."""
+    """Imports a subcommand's module only when that subcommand runs, so ``verify`` needs no more than it uses (I-2).
+
+    The list of commands needs none of them: it is there at once, and in the small install.
+    """
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
         return list(_COMMANDS)
@@ -51,6 +80,12 @@ class LazyGroup(click.Group):
         if not isinstance(command, click.Command):
             raise TypeError(f"{module}:{name} is not a command")
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        limit = formatter.width - 6 - max(map(len, _LINES))  # as click has it
+        rows = [(name, click.Command(name, help=line).get_short_help_str(limit)) for name, line in _LINES.items()]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
 
 @click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

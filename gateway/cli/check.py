@@ -22,8 +22,9 @@ from gateway.cli.shared import (
 from gateway.cli.verdict import echo_decision, in_brief
 from gateway.exits import Exit
 from gateway.files import write_private
-from gateway.formats import junit, sarif
 from gateway.formats.finding import sentence
+from gateway.formats.junit import junit
+from gateway.formats.sarif import sarif
 from gateway.progress import Progress
 
 

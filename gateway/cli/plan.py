@@ -73,8 +73,8 @@ def _lines(found: Outlook) -> list[str]:
     )
     if found.seconds is not None and found.mebibytes is not None:
         lines.append(
-            f"expected              {found.seconds[0]:.0f} to {found.seconds[1]:.0f} s and about "
-            f"{found.mebibytes / 1024:.1f} GiB on two cores"
+            f"expected              {found.seconds[0]:.0f} to {found.seconds[1]:.0f} CPU seconds and about "
+            f"{found.mebibytes / 1024:.1f} GiB"
         )
     if found.epsilon is not None:
         lines += ["", f"Noise at epsilon {found.epsilon:g}, standard deviations of a cell's count"]
@@ -86,17 +86,18 @@ def _lines(found: Outlook) -> list[str]:
             lines.append("unknown: state people in the dictionary")
     basis = "a third of the table's people as a release" if found.looked_at_rows else "random tables of the same shape"
     lines += ["", f"Limits, tried on {basis}"]
-    lines.append(f"{'measure':<30}{'limit':<16}{'can be decided':<16}{'needed on each side':>19}{'there are':>11}")
-    lines += [_line(each) for each in found.limits]
+    wide = max([14, *(len(each.limit) for each in found.limits)]) + 2
+    lines.append(f"{'measure':<30}{'limit':<{wide}}{'can be decided':<16}{'needed on each side':>19}{'there are':>11}")
+    lines += [_line(each, wide) for each in found.limits]
     advice = [f"  {each.measure}: {each.advice}" for each in found.limits if each.advice]
     if advice:
         lines += ["", "What would make them decidable", *advice]
     return lines
 
 
-def _line(each: LimitOutlook) -> str:
+def _line(each: LimitOutlook, wide: int) -> str:
     needed = "" if each.needed is None else str(each.needed)
-    return f"{each.measure:<30}{each.limit:<16}{_MARK[each.outcome]:<16}{needed:>19}{each.people:>11}"
+    return f"{each.measure:<30}{each.limit:<{wide}}{_MARK[each.outcome]:<16}{needed:>19}{each.people:>11}"
 
 
 def _told(number: int | None) -> str:

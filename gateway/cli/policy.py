@@ -9,7 +9,6 @@ from typing import Any
 
 import click
 
-from audit.measures import MEASURE_NAMES
 from gateway.cli.shared import FILE, failing_cleanly, json_option, print_json
 from gateway.exits import Exit
 from gateway.formats.finding import bounds
@@ -162,6 +161,8 @@ def _value(field: str, value: Any) -> str:
 
 def describe(model: Policy) -> str:
     """One line about a policy."""
+    from audit.measures import MEASURE_NAMES
+
     limits = f"{len(model.limits)} limits of {len(MEASURE_NAMES)} measures"
     return f"{model.id}, {model.context}, {limits}{budget_in_words(model)}"
 

@@ -2,8 +2,3 @@
 
 Both hold exact values, as ``--json`` does: they stay with the custodian.
 """
-
-from gateway.formats.junit import junit
-from gateway.formats.sarif import sarif
-
-__all__ = ["junit", "sarif"]

@@ -11,21 +11,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.intake import names
-from gateway.intake.cells import moments, with_point
+from gateway.intake.cells import moments, numbers, with_point
 from gateway.intake.delimited import PLAIN
 from gateway.intake.errors import refuse
 from gateway.intake.guess import Proposal, propose
 from gateway.intake.raw import Cells, RawTable
 from gateway.intake.relations import determined, gives_away, ordered
+from gateway.intake.steady import steady
 from gateway.intake.traps import column_traps, gaps_that_follow, one_to_one, repeated_rows
 from policies import Source, source_to_toml
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r"}
 _RULE_NAME = re.compile(r"(?!.*\sand\s)[^<>=!]+")
+_TOGETHER = (
+    "one patient has several rows; to keep such rows together in a release, under fresh keys, write:  surrogate = true"
+)
 _WIDTH = 118
 _TOLD = 10
-_ORDER = ("type", "minimum", "maximum", "decimals", "categories", "unit", "role", "nullable", "missing", "from_data")
+_ORDER = (
+    "type", "minimum", "maximum", "decimals", "categories", "unit", "role", "nullable", "missing", "per_patient",
+    "from_data",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -88,11 +95,17 @@ def propose_dictionary(raw: RawTable, name: str, source: Source = PLAIN, how: Se
     released = [column for column, proposal in proposals.items() if proposal.type not in ("identifier", "text")]
     if not released:
         raise refuse("no column could be proposed for release", "write the dictionary by hand")
+    if 2 * int(numbers(released)[1].sum()) > len(released):  # the released file's header would be taken for a row
+        raise refuse("most columns that could be released are named by numbers", "give the columns names first")
     patient = _patient(raw, proposals)
     people = np.arange(raw.row_count) if patient is None else raw.columns[patient].codes.astype(np.int64)
+    leaving = {column: raw.columns[column] for column in released}
+    for column, several in steady(leaving, people, np.random.default_rng(0)).items():
+        proposals[column].learn("per_patient", True)
+        proposals[column].reasons.append(f"the same in all rows of 99 % or more of {several} patients with several")
     head = _head(raw, name, proposals, released, patient)
     remarks = {
-        column: (*proposal.reasons, *column_traps(raw.columns[column], proposal, people))
+        column: (*proposal.reasons, *column_traps(column, raw.columns[column], proposal, people))
         for column, proposal in proposals.items()
     }
     columns = {}
@@ -104,7 +117,9 @@ def propose_dictionary(raw: RawTable, name: str, source: Source = PLAIN, how: Se
             *(f"# {_plain(remark)}" for remark in remarks[column]),
             *(f"{fact} = {_value(fact, facts[fact])}" for fact in _ORDER if fact in facts),
         )
-    relations = _rules(raw, proposals) + _relations({column: raw.columns[column] for column in released}, proposals)
+    outcomes = _outcomes(released, proposals)[:1]
+    relations = _rules(raw, proposals)
+    relations += _relations({column: raw.columns[column] for column in released}, proposals, outcomes)
     return Draft(table, proposals, people, remarks, tuple(head), tuple(_source(source, how)), columns, tuple(relations))
 
 
@@ -126,9 +141,7 @@ def _head(
     pairs = gaps_that_follow(columns, {column: gap for column, gap in gaps.items() if gap.any()})
     lines += [f"# TRAP whether {_text(a)} is missing follows {_text(b)}: not at random" for a, b in pairs[:_TOLD]]
     lines += ["version = 1", f"name = {_text(_slug(name))}"]
-    outcomes = [c for c in released if proposals[c].type in ("boolean", "category", "ordinal") and names.is_outcome(c)]
-    if not outcomes and proposals[released[-1]].type in ("boolean", "category", "ordinal"):
-        outcomes = released[-1:]  # outcomes often stand last
+    outcomes = _outcomes(released, proposals)
     candidates = f", perhaps {', '.join(map(_text, outcomes))}" if outcomes else ""
     lines.append(f"# target = ...   the outcome whose class balance is kept, if there is one{candidates}")
     numeric = frozenset(column for column in released if proposals[column].type in ("integer", "number"))
@@ -152,6 +165,13 @@ def _head(
     return lines
 
 
+def _outcomes(released: list[str], proposals: dict[str, Proposal]) -> list[str]:
+    """Columns that may be the target, the likeliest first."""
+    classes = [column for column in released if proposals[column].type in ("boolean", "category", "ordinal")]
+    named = [column for column in classes if names.is_outcome(column)]
+    return named or [column for column in classes if column == released[-1]]  # outcomes often stand last
+
+
 def _pointed(column: str, cells: Cells) -> Cells:
     """The cells with points where that makes them numbers, as they are read later; others as they are."""
     pointed = replace(cells, spellings=tuple(with_point(text) for text in cells.spellings))
@@ -167,6 +187,8 @@ def _patient(raw: RawTable, proposals: dict[str, Proposal]) -> str | None:
     for column, proposal in proposals.items():
         if proposal.type == "identifier" and names.is_person_key(column):
             if "nullable" not in proposal.facts:
+                if raw.columns[column].counts.max(initial=0) > 1:
+                    proposal.reasons.append(_TOGETHER)
                 return column
             proposal.reasons.append("TRAP not taken as the patient column, because some cells are missing")
     for column, proposal in proposals.items():
@@ -199,14 +221,18 @@ def _rules(raw: RawTable, proposals: dict[str, Proposal]) -> list[str]:
     return ["", *lines] if lines else []
 
 
-def _relations(columns: dict[str, Cells], proposals: dict[str, Proposal]) -> list[str]:
-    """Dependencies and orders that hold in every row, as sections to be uncommented where they must hold."""
+def _relations(columns: dict[str, Cells], proposals: dict[str, Proposal], outcomes: list[str]) -> list[str]:
+    """Dependencies and orders that hold in every row, as sections to be uncommented where they must hold.
+
+    None determines the column held out as target: a target is drawn first, and that it is given away is a trap.
+    """
     numeric = {name: cells for name, cells in columns.items() if proposals[name].type in ("integer", "number")}
     others = {
         name: cells for name, cells in columns.items() if proposals[name].type in ("boolean", "category", "ordinal")
     }
     lines = []
-    for a, b in determined(others)[:_TOLD]:
+    pairs = [(a, b) for a, b in determined(others) if b not in outcomes]
+    for a, b in pairs[:_TOLD]:
         lines += ["", f"# {_text(a)} determined {_text(b)} in every row; make it a dependency if it must:"]
         lines += ["# [[dependencies]]", f"# source = {_text(a)}", f"# determines = {_text(b)}"]
     for a, sign, b in ordered(numeric, np.random.default_rng(0))[:_TOLD]:

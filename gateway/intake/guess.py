@@ -11,15 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.intake import names
+from gateway.intake.absent import READ_AS_MISSING, is_blank, may_be_missing
 from gateway.intake.cells import EXACT, moments, numbers, whole
 from gateway.intake.identifying import kind_of_identifier
 from gateway.intake.raw import Cells
 
 RARE = 11  # people; fewer is the usual smallest cell of health statistics
-_ALWAYS_MISSING = frozenset({"", "?"})
-_MISSING_IN_TEXT = frozenset({"NaN", "nan", "NULL", "null", "<NA>", "#N/A"})
-_MISSING_AMONG_NUMBERS = _MISSING_IN_TEXT | frozenset({"NA", "N/A", "n/a", "na", "None", "none", ".", "-", "--"})
-_LOOKS_MISSING = _MISSING_AMONG_NUMBERS | frozenset({"unknown", "Unknown", "missing", "Missing"})
 _PAIRS = (("0", "1"), ("false", "true"), ("no", "yes"), ("n", "y"), ("f", "t"))
 _LEADING_ZERO = re.compile(r"[+-]?0[0-9]", re.ASCII)
 _PLAIN_WHOLE = re.compile(r"-?[0-9]+(\.0+)?", re.ASCII)
@@ -81,27 +78,27 @@ def propose(name: str, cells: Cells) -> Proposal:
 
 
 def _without_missing(cells: Cells, proposal: Proposal) -> tuple[list[str], NDArray[np.int64]]:
+    """The spellings that mean something, and their counts. Words for missing are taken out among numbers and dates
+    only, where they can mean nothing else; among words they stay, and a trap tells of them."""
     texts, counts = list(cells.spellings), cells.counts
-    blank = {text for text in texts if text in _ALWAYS_MISSING or not text.strip()}
-    rest = [text for text in texts if text not in blank]
-    amounts = [text for text in rest if text not in _MISSING_AMONG_NUMBERS]
+    gone = {text for text in texts if is_blank(text)}
+    amounts = [text for text in texts if not may_be_missing(text)]
     if amounts and (numbers(amounts)[1].all() or _dates_in(amounts)):
-        gone = blank | (set(rest) - set(amounts))
-    else:
-        gone = blank | (set(rest) & _MISSING_IN_TEXT)
-        kept = [text for text in rest if text in _LOOKS_MISSING - gone]
-        if kept:
-            rows = int(counts[[texts.index(text) for text in kept]].sum())
-            proposal.reasons.append(
-                f"{rows} cells spell a word that often means missing; kept as a value: move it to missing if it does"
-            )
-    if own := sorted(gone - {""}):
-        proposal.learn("missing", tuple(own))
+        gone = set(texts) - set(amounts)
+    elif not amounts:
+        gone |= set(texts) & READ_AS_MISSING
     keep = np.array([text not in gone for text in texts], dtype=np.bool_)
     rows = int(counts[~keep].sum()) + cells.nulls
     if rows:
         proposal.learn("nullable", True)
         proposal.reasons.append(f"{rows} of {len(cells.codes)} cells are missing")
+    if own := sorted(gone - {""}):
+        proposal.learn("missing", tuple(own))
+        spelled = int(counts[[text in own for text in texts]].sum())
+        proposal.reasons.append(
+            f"{spelled} cell{'' if spelled == 1 else 's'} among them spelled as listed under missing: "
+            "strike there what is a value"
+        )
     return [text for text, k in zip(texts, keep, strict=True) if k], counts[keep]
 
 

@@ -25,6 +25,8 @@ _SENSITIVE = frozenset({"diag", "diagnosis", "icd", "hiv", "death", "died", "mor
 _OUTCOME = frozenset({"target", "outcome", "label", "class", "death", "died", "mortality", "readmitted", "income"})
 _COUNT = frozenset({"count", "counts", "n", "num", "number", "days", "years", "months", "times", "visits", "age"})
 
+_SITE = frozenset({"site", "hospital", "clinic", "centre", "center", "facility", "practice"})
+
 _UNITS = {
     "years": "years", "yrs": "years", "age": "years", "months": "months", "weeks": "weeks", "days": "days",
     "hours": "hours", "hrs": "hours", "minutes": "minutes", "kg": "kg", "lbs": "lb", "cm": "cm", "mm": "mm",
@@ -60,6 +62,11 @@ def is_direct_identifier(name: str) -> bool:
 def is_place_code(name: str) -> bool:
     """Whether numbers under this name are codes of places."""
     return bool(words(name) & {"zip", "zipcode", "postcode", "postal", "plz"})
+
+
+def is_site(name: str) -> bool:
+    """Whether the name is that of a place where patients are treated."""
+    return bool(words(name) & _SITE)
 
 
 def is_count(name: str) -> bool:

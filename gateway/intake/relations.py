@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from itertools import permutations
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from gateway.intake.cells import numbers
 from gateway.intake.raw import Cells
@@ -70,7 +70,9 @@ def gives_away(columns: Mapping[str, Cells], numeric: frozenset[str], outcome: C
     for name, cells in columns.items():
         if name in numeric:
             score = _values(cells)[rows]
-            score = np.where(np.isnan(score), np.nanmedian(score) if (~np.isnan(score)).any() else 0.0, score)
+            # a value of the column stands in for a missing one: the mean of two may be beyond the largest double
+            middle = np.nanquantile(score, 0.5, method="lower") if (~np.isnan(score)).any() else 0.0
+            score = np.where(np.isnan(score), middle, score)
         else:
             codes = cells.codes[rows].astype(np.int64) + 1
             held = np.bincount(codes)[codes] - 1
@@ -87,6 +89,6 @@ def _values(cells: Cells) -> NDArray[np.float64]:
 
 
 def _area(score: NDArray[np.float64], positive: NDArray[np.bool_]) -> float:
-    ranks = rankdata(score)
+    ranks = pd.Series(score).rank().to_numpy()
     count = int(positive.sum())
     return float((ranks[positive].sum() - count * (count + 1) / 2) / (count * (len(score) - count)))

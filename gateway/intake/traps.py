@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gateway.intake import names
+from gateway.intake.absent import READ_AS_MISSING, says_unknown
 from gateway.intake.cells import numbers
 from gateway.intake.guess import RARE, Proposal
 from gateway.intake.raw import Cells
 
 _STAND_IN_DAYS = ("1900-01-01", "1970-01-01", "9999-12-31")
 _FEW = 20
+_SMALL_SITE = 300  # people; with fewer a share is known to no better than 6 points on either side (95 %)
 _ENOUGH = 20
 
 
-def column_traps(cells: Cells, proposal: Proposal, people: NDArray[np.int64]) -> list[str]:
-    """Traps within one column: spikes, stand-ins for missing, filled-in values, rare and nearly constant categories.
+def column_traps(name: str, cells: Cells, proposal: Proposal, people: NDArray[np.int64]) -> list[str]:
+    """Traps within one column: spikes, values and levels that may stand for missing, values filled in, categories that
+    are rare or nearly constant.
 
     ``people`` is one code per row; values appear only where they are facts the proposal holds anyway.
     """
@@ -26,7 +30,7 @@ def column_traps(cells: Cells, proposal: Proposal, people: NDArray[np.int64]) ->
     if kind in ("integer", "number"):
         return _numeric_traps(cells, proposal)
     if kind in ("boolean", "category", "ordinal"):
-        return _category_traps(cells, proposal, people)
+        return _category_traps(name, cells, proposal, people)
     if kind in ("date", "datetime"):
         rows = int(cells.counts[[text.startswith(_STAND_IN_DAYS) for text in cells.spellings]].sum())
         return [f"TRAP {_cells(rows)} of a day that often stands for an unknown one"] if rows else []
@@ -92,7 +96,7 @@ def _numeric_traps(cells: Cells, proposal: Proposal) -> list[str]:
                 f"TRAP {_cells(int(counts[end]))} of {kind} far from all others: missing in disguise, or a slip?"
             )
             if values[end] == 0 or _nines(values[end]):
-                told.append(f'if they are missing, add:  missing = ["{values[end]:.0f}"]  and  nullable = true')
+                told.append(f"if they are missing, write:  {_as_missing([f'{values[end]:.0f}'], proposal)}")
     zeros = int(counts[values == 0].sum())
     if len(values) > 20 and rows / 5 <= zeros < rows:
         told.append(f"TRAP {zeros} of {rows} values are zero, the rest spread out: an amount that is mostly absent")
@@ -125,24 +129,60 @@ def _nines(value: float) -> bool:
     return abs(value) == float(digits) and set(digits) == {"9"}
 
 
-def _category_traps(cells: Cells, proposal: Proposal, people: NDArray[np.int64]) -> list[str]:
+def _category_traps(name: str, cells: Cells, proposal: Proposal, people: NDArray[np.int64]) -> list[str]:
     declared = proposal.facts["categories"]
     distinct = max(len(cells.spellings), 1)
     filled = cells.codes >= 0
     held = np.unique(people[filled] * distinct + cells.codes[filled]) % distinct  # each person once per category
     kept = np.array([text not in proposal.missing for text in cells.spellings], dtype=np.bool_)
     per_category = np.bincount(held, minlength=len(cells.spellings))[kept]
-    told = []
+    told = _hidden_missing(cells, proposal)
     if rare := int((per_category < RARE).sum()):
         told.append(
             f"TRAP {rare} of {len(declared) if isinstance(declared, tuple) else 0} categories held by fewer than "
             f"{RARE} people: merge them, or keep them only as public knowledge"
+        )
+    small = int(((per_category >= RARE) & (per_category < _SMALL_SITE)).sum())
+    if small and names.is_site(name):
+        told.append(
+            f"TRAP {small} of {len(per_category)} sites have fewer than {_SMALL_SITE} people each: little can be said "
+            "of one alone, and what is said points at few"
         )
     rows = int(cells.counts[kept].sum())
     rest = rows - int(cells.counts[kept].max(initial=0))
     if 0 < rest < rows / 100:
         told.append(f"TRAP all but {rest} of {rows} values are the same: nearly constant")
     return told
+
+
+def _hidden_missing(cells: Cells, proposal: Proposal) -> list[str]:
+    """Levels that may stand for no value: those other software drops unasked, and those that say unknown."""
+    levels = {
+        text: rows
+        for text, rows in zip(cells.spellings, cells.counts.tolist(), strict=True)
+        if text not in proposal.missing
+    }
+    told = []
+    for text in sorted(levels.keys() & READ_AS_MISSING):
+        told += [
+            f"TRAP {_cells(levels[text])} of a level that other software reads as missing: kept as a level",
+            f"if it means missing, strike it from categories and write:  {_as_missing([text], proposal)}",
+        ]
+    # a minus beside a plus is a result
+    unknown = sorted(text for text in levels if says_unknown(text) and not (text == "-" and "+" in levels))
+    if unknown:
+        told += [
+            f"TRAP {_cells(sum(levels[text] for text in unknown))} of a level that says unknown: missing in disguise?",
+            f"if they are missing, strike it from categories and write:  {_as_missing(unknown, proposal)}",
+        ]
+    return told
+
+
+def _as_missing(spellings: Sequence[str], proposal: Proposal) -> str:
+    """The lines that would make these spellings missing, beside those that the draft takes for missing already."""
+    known = sorted(proposal.missing - {""})
+    listed = ", ".join(f'"{text}"' for text in dict.fromkeys((*known, *spellings)))
+    return f"missing = [{listed}]  and  nullable = true"
 
 
 def _cells(count: int) -> str:

@@ -18,6 +18,7 @@ from audit.record.keys import load_public_key
 from audit.record.log import read_log
 from audit.record.trail import Entry, Trail, read_trail
 from audit.record.trust import TrustFile
+from gateway.actions import workspace_trust
 from gateway.errors import GatewayError, LedgerError
 from gateway.logbook import ACTIONS
 from gateway.workspace import Workspace
@@ -51,8 +52,7 @@ def read_workspace(workspace: Workspace, *, now: datetime | None = None) -> Kept
     WorkspaceError
         The list of keys is missing or not as written: nothing can be checked.
     """
-    ring = workspace.keyring
-    trust = TrustFile(max(1, ring.trust_version), (now or datetime.now(UTC)).replace(microsecond=0), ring.keys)
+    trust = workspace_trust(workspace, now or datetime.now(UTC))
     key = load_public_key(workspace.log_public_key)
     log, problems = _log(workspace, key)
     records, unread = _envelopes(workspace.records)

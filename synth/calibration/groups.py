@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth.calibration.methods import METHODS
-from synth.calibration.quantiles import Floats, Person
+from synth.calibration.quantiles import KNOT, Floats, Person
 from synth.calibration.target import Known, Target
 from synth.errors import SynthesisError
 
@@ -51,8 +51,9 @@ class Calibration:
         presence: Presence,
         conditional: NDArray[np.bool_],
         people: Person | None = None,
+        people_per_knot: int = KNOT,
     ) -> Self:
-        """Learn the targets from real scores (n, d) and their class codes (n,).
+        """Learn the targets, of ``people_per_knot`` people a knot, from real scores (n, d) and class codes (n,).
 
         Raises
         ------
@@ -74,7 +75,8 @@ class Calibration:
         targets = []
         for group in groups:
             rows = np.isin(classes, sorted(group))
-            targets.append((group, Target.of(scores[rows], known[rows], None if people is None else people[rows])))
+            owners = None if people is None else people[rows]
+            targets.append((group, Target.of(scores[rows], known[rows], owners, people_per_knot=people_per_knot)))
         return cls(tuple(steps), tuple(targets), presence, conditional)
 
     def apply(self, scores: Floats, classes: Classes, rng: np.random.Generator) -> Floats:

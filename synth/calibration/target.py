@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from synth.calibration.quantiles import Floats, Person, Quantiles, exact_quantiles, smoothed_quantiles
+from synth.calibration.quantiles import KNOT, Floats, Person, Quantiles, exact_quantiles, smoothed_quantiles
 
 Known = NDArray[np.bool_]
 
@@ -34,14 +34,19 @@ class Target:
     correlation: Floats
 
     @classmethod
-    def of(cls, scores: Floats, known: Known, people: Person | None = None) -> Self:
-        """Target of real scores (n, d); a column without a present cell gets the standard normal's middle, 0."""
+    def of(cls, scores: Floats, known: Known, people: Person | None = None, *, people_per_knot: int = KNOT) -> Self:
+        """Target of real scores (n, d); a column without a present cell gets the standard normal's middle, 0.
+
+        ``people_per_knot`` values are averaged into one knot of ``quantiles``; with 1 they are the order statistics.
+        """
         columns = [scores[known[:, j], j] if known[:, j].any() else np.zeros(1) for j in range(scores.shape[1])]
         owners = [
             None if people is None or not known[:, j].any() else people[known[:, j]] for j in range(scores.shape[1])
         ]
         return cls(
-            quantiles=tuple(smoothed_quantiles(c, people=o) for c, o in zip(columns, owners, strict=True)),
+            quantiles=tuple(
+                smoothed_quantiles(c, people=o, knot=people_per_knot) for c, o in zip(columns, owners, strict=True)
+            ),
             exact=tuple(exact_quantiles(column) for column in columns),
             counts=known.sum(axis=0),
             means=np.array([column.mean() for column in columns]),

@@ -35,7 +35,8 @@ class Claim:
 
     Attributes
     ----------
-    unit : whose presence is hidden; ``max_rows`` of theirs at most are used.
+    unit : whose presence is hidden; ``max_rows`` of theirs at most are used. Where ``rows_counted``, how many were used
+        is a column of the tables that were measured, at their sensitivity.
     relation : which tables are neighbours.
     events : mechanisms as charged; ``inner`` those planned within an envelope, if there is one.
     accountants : epsilon at ``delta`` by several accountants, each an upper bound.
@@ -54,6 +55,7 @@ class Claim:
     people_origin: str
     randomness: str
     accountant: str
+    rows_counted: bool = False
     not_covered: tuple[str, ...] = NOT_COVERED
 
     def to_dict(self) -> dict[str, Any]:
@@ -61,6 +63,7 @@ class Claim:
         return {
             "unit": self.unit,
             "max_rows_per_unit": self.max_rows,
+            "rows_per_unit": "a column of the tables measured" if self.rows_counted else "not measured",
             "neighbours": self.relation,
             "epsilon": self.epsilon,
             "delta": self.delta,
@@ -85,6 +88,7 @@ def claim_of(
     patient: str | None,
     max_rows: int,
     people_known: bool,
+    rows_counted: bool = False,
 ) -> Claim:
     """The claim of a fit that drew exactly ``events`` and, within an envelope, ``inner``."""
     figures = cross_check(tuple(events), delta)
@@ -102,6 +106,7 @@ def claim_of(
         people_origin="public" if people_known else "noisy count, charged",
         randomness="operating system CSPRNG, for noise, choices and Poisson sampling; no seed",
         accountant="privacy loss distributions (dp-accounting), pessimistic",
+        rows_counted=rows_counted,
     )
 
 

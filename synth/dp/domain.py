@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from policies import Column, Dictionary
 from synth.dp.events import PrivacyError
+from synth.visits import Visits
 
 Codes = NDArray[np.int32]
 
@@ -115,31 +116,45 @@ class Cells:
 
 @dataclass(frozen=True)
 class Domain:
-    """The cells of every released column, in the dictionary's order; ``label`` is the place of the target, if any."""
+    """The cells of every released column, in the dictionary's order; ``label`` is the place of the target, if any.
+
+    Where ``numbered``, one column more comes last, the number of rows of the row's patient. No frame holds it before it
+    is decoded: it is filled in behind the seal, of the rows that stay there.
+    """
 
     columns: tuple[Cells, ...]
     label: int | None
+    numbered: bool = False
 
     @property
     def sizes(self) -> tuple[int, ...]:
         return tuple(cells.size for cells in self.columns)
 
+    @property
+    def numbers(self) -> Codes | None:
+        """(max_rows_per_patient,) cell of 1, 2, ... rows of a patient; None where they are not counted."""
+        if not self.numbered:
+            return None
+        column = self.columns[-1]
+        return column.encode(pd.Series(np.arange(1.0, float(column.column.maximum) + 1)))  # type: ignore[arg-type]
+
     def encode(self, table: pd.DataFrame) -> Codes:
-        """(n, d) cells of a typed frame.
+        """(n, d) cells of a typed frame; those of the number of rows are not among them.
 
         Raises
         ------
         PrivacyError
             The columns are not the dictionary's, or values lie outside the declared domain.
         """
-        expected = [cells.name for cells in self.columns]
+        typed = self.columns[:-1] if self.numbered else self.columns
+        expected = [cells.name for cells in typed]
         if list(table.columns) != expected:
             lost = sorted(set(expected) - set(table.columns))
             raise PrivacyError(
                 f"the frame must have the dictionary's {len(expected)} released columns in order; missing: {lost}"
             )
-        codes = np.empty((len(table), len(self.columns)), dtype=np.int32)
-        for place, cells in enumerate(self.columns):
+        codes = np.empty((len(table), len(typed)), dtype=np.int32)
+        for place, cells in enumerate(typed):
             codes[:, place] = cells.encode(table[cells.name])
         return codes
 
@@ -152,6 +167,9 @@ class Domain:
 
 def domain_of(dictionary: Dictionary, cells: int) -> Domain:
     """The cells of a dictionary's columns, at most about ``cells`` of equal width for a number or date.
+
+    Where synthetic patients are to have several rows (fresh keys of patients, more than one row each), the number of a
+    patient's rows is a column too: whole numbers from 1 to ``max_rows_per_patient``, in cells as any others.
 
     Raises
     ------
@@ -173,10 +191,13 @@ def domain_of(dictionary: Dictionary, cells: int) -> Domain:
     if dictionary.patient is not None and dictionary.max_rows_per_patient is None:
         raise PrivacyError("rows belong to patients: declare max_rows_per_patient, the bound on one patient's rows")
     names = dictionary.released
-    return Domain(
-        tuple(_cells_of(name, dictionary.columns[name], cells) for name in names),
-        None if dictionary.target is None else names.index(dictionary.target),
-    )
+    columns = [_cells_of(name, dictionary.columns[name], cells) for name in names]
+    visits = Visits.declared(dictionary)
+    if visits is not None:
+        rows = Column(type="integer", minimum=1.0, maximum=float(visits.counts[-1]))
+        columns.append(_cells_of(visits.name, rows, cells))
+    label = None if dictionary.target is None else names.index(dictionary.target)
+    return Domain(tuple(columns), label, visits is not None)
 
 
 def _cells_of(name: str, column: Column, cells: int) -> Cells:

@@ -47,6 +47,7 @@ _FEW_COLUMNS = 20
 """Above these, time is what a round costs: it looks at every pair of columns."""
 _STEPS = 600
 _BATCH = 1024
+_FEWEST_CELLS = 8
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ def plan_of(
     if not (0 < epsilon < math.inf and 0 < delta < 1):
         raise PrivacyError(f"epsilon must be finite and above 0 and delta in (0, 1), found {epsilon} and {delta}")
     signal = people * usual_rho(epsilon, delta)
-    layout = layout_of(len(dictionary.released), signal)
+    layout = layout_of(len(domain_of(dictionary, _FEWEST_CELLS).columns), signal)
     domain = domain_of(dictionary, layout.cells)
     fine_columns = tuple(
         place

@@ -29,6 +29,7 @@ from synth.dp.starting import DEFAULT_COMPONENTS, starting_sets
 from synth.dp.weights import learned_weights, shares_of
 from synth.errors import SynthesisError
 from synth.selection.trace import SelectionTrace
+from synth.visits import Visits
 
 Progress = Callable[[str, float], None]
 
@@ -139,21 +140,31 @@ class PrivateHybridSynthesizer:
         SynthesisError
             Not fitted; ``rows`` below 1; or rows that keep the row rules are too hard to come by.
         """
+        return self.sample_people(rows, rng)[0]
+
+    def sample_people(self, rows: int, rng: np.random.Generator) -> tuple[pd.DataFrame, NDArray[np.int64]]:
+        """As :meth:`sample`, with (rows,) codes of the synthetic person each row belongs to.
+
+        Every row is another person unless the dictionary asks for fresh keys of its patients and bounds their rows by
+        two or more. Then people have as many rows as real ones have after bounding, up to the noise, and columns that
+        are declared ``per_patient`` are the same in all rows of a person. Of each number of rows, one person may be cut
+        short, and a row that would break a rule is a person alone.
+
+        Raises
+        ------
+        SynthesisError
+            As for :meth:`sample`.
+        """
         if not hasattr(self, "_fitted"):
             raise SynthesisError("sample needs a fitted synthesizer: call fit first")
         if rows < 1:
             raise SynthesisError(f"rows must be 1 or more, found {rows}")
         made = flow("sample", rows_of, self._fitted, self._domain, self.dictionary, rows, rng)
-        if made.tainted:
+        visits = Visits.declared(self.dictionary)
+        people = flow("people", _people_of, made, visits, self.dictionary, rng)
+        if people.tainted:
             self.claim_ = None
-        return made.value
-
-    def sample_people(self, rows: int, rng: np.random.Generator) -> tuple[pd.DataFrame, NDArray[np.int64]]:
-        """As :meth:`sample`, with (rows,) codes of people: every row is another one's.
-
-        How many rows a patient has is not measured under differential privacy, so it cannot be kept.
-        """
-        return self.sample(rows, rng), np.arange(rows, dtype=np.int64)
+        return people.value
 
     @property
     def _public_people(self) -> int | None:
@@ -182,15 +193,15 @@ class PrivateHybridSynthesizer:
         limit = self.dictionary.max_rows_per_patient or 1
         if planned is not None:
             domain, plan = planned
-            sealed = SealedTable.seal(domain.encode(table), domain.sizes, owners, limit, budget)
+            sealed = _seal(table, domain, owners, limit, budget)
             return sealed, domain, plan, public(plan.people)
         count, envelope = head_count_events(self.epsilon, self.delta)
         rough = domain_of(self.dictionary, 8)
-        first = SealedTable.seal(rough.encode(table), rough.sizes, owners, limit, budget)
+        first = _seal(table, rough, owners, limit, budget)
         noisy = flow("head count", _at_least_one, first.count(count))
         domain, plan = self._planned(noisy.value, envelope.epsilon, envelope.delta)
         budget.unfold(envelope, plan.events)
-        return SealedTable.seal(domain.encode(table), domain.sizes, owners, limit, budget), domain, plan, noisy
+        return _seal(table, domain, owners, limit, budget), domain, plan, noisy
 
     def _networks(
         self, answers: Measured, domain: Domain, plan: Plan, rng: np.random.Generator
@@ -244,6 +255,7 @@ class PrivateHybridSynthesizer:
             patient=self.dictionary.patient,
             max_rows=self.dictionary.max_rows_per_patient or 1,
             people_known=known,
+            rows_counted=self._domain.numbered,
         )
 
     def _network_account(self, plan: Plan) -> str:
@@ -269,9 +281,23 @@ class PrivateHybridSynthesizer:
             "rounds": layout.rounds,
             "fine_cells": layout.cells,
             "coarse_cells": [each.size for each in coarse],
+            "rows_per_person": self._domain.numbered,
             "cvae": self._network_account(plan),
             "device": self.device,
         }
+
+
+def _seal(
+    table: pd.DataFrame, domain: Domain, owners: NDArray[np.int64], limit: int, budget: PrivacyBudget
+) -> SealedTable:
+    return SealedTable.seal(domain.encode(table), domain.sizes, owners, limit, budget, numbers=domain.numbers)
+
+
+def _people_of(
+    made: pd.DataFrame, visits: Visits | None, dictionary: Dictionary, rng: np.random.Generator
+) -> tuple[pd.DataFrame, NDArray[np.int64]]:
+    """Rows put together to people by what they and the dictionary say, or each a person alone."""
+    return (made, np.arange(len(made))) if visits is None else visits.grouped(made, dictionary, rng)
 
 
 def _trained(

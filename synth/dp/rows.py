@@ -66,6 +66,24 @@ def checked_codes(
     return table.astype(np.int32)
 
 
+def numbered(codes: NDArray[np.int32], owners: NDArray[np.intp], numbers: NDArray[np.int32]) -> NDArray[np.int32]:
+    """The (n, d) codes with one column more: the cell of the number of rows that the row's patient has among them.
+
+    Parameters
+    ----------
+    owners : (n,) patients of the rows that stayed; each has at most ``len(numbers)``.
+    numbers : (max_rows,) declared cell of 1, 2, ..., max_rows rows.
+
+    The column needs no more noise than any other. It is a function of one patient's rows alone (how many of them
+    stayed), so a patient more or less changes no one else's cell of it: tables that differ in one patient still differ
+    in that patient's rows only, ``max_rows`` at most. All counts of a table over any columns, this one among them, then
+    move by ``max_rows`` at most in L1, and so in L2, as is charged for. Only rows that stayed are counted: of all rows
+    of a patient the number would be unbounded, and would not be that of the rows which the other columns tell of.
+    """
+    rows = np.bincount(owners)[owners]
+    return np.column_stack([codes, numbers[rows - 1]]).astype(np.int32)
+
+
 def bounded_rows(owners: NDArray[np.intp], max_rows: int, randomness: SystemRandomness) -> NDArray[np.intp]:
     """Rows that stay, at most ``max_rows`` of each patient, in their old order.
 

@@ -29,7 +29,7 @@ from synth.dp.mechanisms import (
 )
 from synth.dp.provenance import RAW, Traced, refuse_captured, remember, unwrap
 from synth.dp.randomness import SystemRandomness
-from synth.dp.rows import Rows, bounded_rows, checked_codes
+from synth.dp.rows import Rows, bounded_rows, checked_codes, numbered
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -77,6 +77,7 @@ class SealedTable:
         max_rows: int,
         budget: PrivacyBudget,
         randomness: SystemRandomness | None = None,
+        numbers: NDArray[np.int32] | None = None,
     ) -> SealedTable:
         """Take rows in and bound what one patient contributes.
 
@@ -91,6 +92,9 @@ class SealedTable:
         max_rows : int
             Of a patient with more rows, this many are kept, drawn with system randomness independently of everyone
             else's, so that neighbouring tables still differ in one patient's rows only.
+        numbers : (max_rows,) integers, optional
+            Declared cell of 1, 2, ... rows: adds a last column, of the number of rows kept of the row's patient. Its
+            number of cells is the last of ``sizes``, and ``codes`` is without it.
 
         Raises
         ------
@@ -99,13 +103,17 @@ class SealedTable:
         """
         system = randomness or SystemRandomness()
         remember(codes, frozenset({RAW}))
-        table = checked_codes(codes, sizes, people, max_rows)
+        table = checked_codes(codes, sizes if numbers is None else sizes[:-1], people, max_rows)
         _, owners = np.unique(np.asarray(people), return_inverse=True)
-        kept = bounded_rows(owners, max_rows, system)
+        bounded = bounded_rows(owners, max_rows, system)
+        kept = table[bounded]
+        if numbers is not None:
+            _check_numbers(numbers, sizes[-1], max_rows)
+            kept = numbered(kept, owners[bounded], numbers)
         sealed = cls()
         _VAULT[sealed] = Rows(
-            codes=np.ascontiguousarray(table[kept].T),
-            owners=owners[kept].astype(np.int64),
+            codes=np.ascontiguousarray(kept.T),
+            owners=owners[bounded].astype(np.int64),
             patients=int(owners.max()) + 1 if owners.size else 0,
             sizes=tuple(int(size) for size in sizes),
             max_rows=int(max_rows),
@@ -292,6 +300,11 @@ class SealedTable:
 
 
 _VAULT: weakref.WeakKeyDictionary[SealedTable, Rows] = weakref.WeakKeyDictionary()
+
+
+def _check_numbers(numbers: NDArray[np.int32], size: int, max_rows: int) -> None:
+    if numbers.shape != (max_rows,) or numbers.min() < 0 or numbers.max() >= size:
+        raise PrivacyError(f"numbers must give one of {size} declared cells to each of 1 .. {max_rows} rows")
 
 
 def _columns(columns: Any, sizes: tuple[int, ...]) -> tuple[int, ...]:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from synth.calibration.quantiles import Person
 from synth.encoding.order import Codes
 from synth.errors import SynthesisError
+from synth.holders import holders
 
 _RARE_SHARE = 0.01
 _GLANCE = 500
@@ -143,7 +144,7 @@ def _declared(
             "take the dependency out of the dictionary"
         )
     levels, rows = np.unique(of, return_inverse=True)
-    held = _holders(rows, len(levels), people)
+    held = holders(rows, len(levels), people)
     common = np.isin(of, levels[held >= minimum_people])
     if not common.any():
         raise SynthesisError(
@@ -174,7 +175,7 @@ def _fact(column: pd.Series[Any], minimum_people: int, people: Person | None) ->
     everything = np.full(len(column), -1, dtype=np.intp)
     everything[~missing] = places
     slots = everything + 1
-    held = _holders(slots, len(cells) + 1, people)
+    held = holders(slots, len(cells) + 1, people)
     common = held >= minimum_people
     if not common[slots].mean() >= 1.0 - _RARE_SHARE:
         return None
@@ -184,14 +185,6 @@ def _fact(column: pd.Series[Any], minimum_people: int, people: Person | None) ->
     place[0] = -1
     place[kept + 1] = np.arange(len(kept))
     return _Fact(np.where(codes == -2, -2, place[slots]), everything, cells[kept])
-
-
-def _holders(slots: Codes, count: int, people: Person | None) -> Codes:
-    """People with a row in each of ``count`` slots."""
-    if people is None:
-        return np.bincount(slots, minlength=count)
-    persons = int(people.max()) + 1
-    return np.bincount(np.unique(slots * persons + people) // persons, minlength=count)
 
 
 def _is_function(source: _Fact | None, column: _Fact | None) -> bool:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from policies import Dictionary
-from synth.calibration.quantiles import Floats, Person
+from synth.calibration.quantiles import KNOT, Floats, Person
 from synth.encoding.derived import derived_columns, derived_mask
 from synth.encoding.latents import draw_latents
 from synth.encoding.levels import LevelCodec
@@ -35,6 +35,7 @@ def encode(
     *,
     minimum_people: int,
     people: Person | None = None,
+    people_per_knot: int = KNOT,
 ) -> tuple[Encoding, Floats]:
     """Learn the encoding of some columns of a typed frame, and encode them.
 
@@ -45,6 +46,7 @@ def encode(
     classes : (n,) class codes >= 0; level order and the scores of tied and missing cells are drawn in view of them.
     minimum_people : people who must share a level or a spike for it to be told apart.
     people : (n,) person codes; without them every row is another person.
+    people_per_knot : people whose values are averaged wherever a number comes back; 1 gives real values back (I-12).
 
     Returns
     -------
@@ -113,7 +115,9 @@ def encode(
             rule = derived_mask(masks.patterns[mask], table, list(codes), minimum_people=minimum_people, people=people)
             mask_columns.append(LevelColumn(flag, at, rule=rule))
         presence = mask_columns[mask].score if mask >= 0 else -1
-        item = _value_column(name, units[name], floats[name], mask, presence, scores, minimum_people, people)
+        item = _value_column(
+            name, units[name], floats[name], mask, presence, scores, minimum_people, people, people_per_knot
+        )
         values.append(replace(item, elapsed=elapsed.get(name)))
     turn = {name: place for place, name in enumerate(links)}
     values.sort(key=lambda item: turn.get(item.name, -1))  # stable; a date after the one it is counted from
@@ -190,6 +194,7 @@ def _value_column(
     scores: _Scores,
     minimum_people: int,
     people: Person | None,
+    people_per_knot: int,
 ) -> ValueColumn:
     known = ~np.isnan(column)
     codec = ValueCodec.fit(
@@ -199,6 +204,7 @@ def _value_column(
         decimals=unit.decimals,
         minimum_people=minimum_people,
         people=None if people is None else people[known],
+        people_per_knot=people_per_knot,
     )
     constant = len(codec.spikes) == 1 and codec.spikes[0, 1] - codec.spikes[0, 0] == 1.0
     if constant:

@@ -10,6 +10,7 @@ import numpy as np
 from synth.calibration.quantiles import Floats, Person
 from synth.encoding.order import Codes, Context, insertion, nominal_order
 from synth.encoding.values import interval_at
+from synth.holders import holders
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,7 @@ class LevelCodec:
         """
         slots = np.where(codes < 0, declared, codes)
         rows = np.bincount(slots, minlength=declared + 1)
-        held = rows if people is None else _people_per_slot(slots, people, declared + 1)
-        common = (held >= minimum_people) & (rows > 0)
+        common = (holders(slots, declared + 1, people) >= minimum_people) & (rows > 0)
         sizes = np.where(common, rows, 0)
         # rows of rare levels stand beside the others where the order is found, as one level of their own
         axis = context.axis(np.where(common[slots], slots, declared + 1), declared + 2, owner)[: declared + 1]
@@ -81,11 +81,6 @@ class LevelCodec:
         spans = np.column_stack([self.edges[:-1], self.edges[1:]])
         place = interval_at(np.clip(probabilities, 0.0, np.nextafter(1.0, 0.0)), spans)
         return self.order[np.maximum(place, 0)]
-
-
-def _people_per_slot(slots: Codes, people: Person, count: int) -> Codes:
-    codes = int(people.max()) + 1
-    return np.bincount(np.unique(slots * codes + people) // codes, minlength=count)
 
 
 def _ordered(axis: Floats, sizes: Codes, declared: int) -> Codes:

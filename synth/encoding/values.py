@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth.calibration.quantiles import KNOT, Floats, Person, Quantiles, smoothed_quantiles
+from synth.holders import holders
 
-_SEEN = 0.99
+_SEEN = 0.95
 """Share of the values that must lie on a grid for the grid to be taken as the column's own."""
 _COARSEST, _FINEST = -6, 12
 
@@ -22,7 +23,8 @@ class ValueCodec:
     A value shared by ``minimum_people`` or more people is a spike: it keeps its interval of the distribution function
     and comes back exactly. All other values come back from smoothed quantiles between the neighbouring spikes, rounded
     to the column's grid. The least and the greatest value never come back unless they are spikes or declared bounds
-    (I-12); a value beyond the outermost spike that fewer than three people hold comes back as that spike.
+    (I-12); a value beyond the outermost spike that fewer than three people hold comes back as that spike. With one
+    person per knot none of this holds: every value that comes back is a real one.
 
     Attributes
     ----------
@@ -49,6 +51,7 @@ class ValueCodec:
         decimals: int | None,
         minimum_people: int,
         people: Person | None = None,
+        people_per_knot: int = KNOT,
     ) -> Self:
         """Learn the scale of the present values of a column.
 
@@ -58,30 +61,33 @@ class ValueCodec:
         lower, upper : declared bounds.
         decimals : declared decimals, or None for those seen.
         people : (n,) person codes; without them every row is another person.
+        people_per_knot : people whose values are averaged into one knot; 1 gives the values themselves back, the
+            extremes included, and is never a default (I-12).
         """
         order = np.argsort(values, kind="stable")
         ranked = values[order]
         persons = None if people is None else people[order]
         starts = np.flatnonzero(np.concatenate([[True], ranked[1:] != ranked[:-1]]))
         ends = np.append(starts[1:], len(ranked))
-        is_spike = _people_per_run(persons, starts, ends) >= minimum_people
-        loose = np.repeat(~is_spike, ends - starts)
+        run = np.repeat(np.arange(len(starts)), ends - starts)
+        is_spike = holders(run, len(starts), persons) >= minimum_people
+        loose = ~is_spike[run]
         grid = _grid(ranked[loose] if loose.any() else ranked, decimals)
         worth = ranked[starts[is_spike]]
         ranges = _widened(
-            list(zip(starts[is_spike].tolist(), ends[is_spike].tolist(), strict=True)), persons, len(ranked)
+            list(zip(starts[is_spike].tolist(), ends[is_spike].tolist(), strict=True)),
+            persons,
+            len(ranked),
+            people_per_knot,
         )
+        intervals = np.array(ranges, dtype=np.float64).reshape(-1, 2) / len(ranked)
+        if people_per_knot == 1:
+            return cls(_steps(ranked, starts, ends), intervals, None, (np.nan, np.nan), (lower, upper))
         spikes = [(a, float(value), b) for (a, b), value in zip(ranges, worth, strict=True)]
-        quantiles = _pieces(ranked, persons, spikes, lower, upper)
+        quantiles = _pieces(ranked, persons, spikes, lower, upper, people_per_knot)
         least = np.nan if is_spike[0] or ranked[0] <= lower else float(ranked[0])
         greatest = np.nan if is_spike[-1] or ranked[-1] >= upper else float(ranked[-1])
-        return cls(
-            quantiles,
-            np.array(ranges, dtype=np.float64).reshape(-1, 2) / len(ranked),
-            grid,
-            (least, greatest),
-            (lower, upper),
-        )
+        return cls(quantiles, intervals, grid, (least, greatest), (lower, upper))
 
     def decode(self, probabilities: Floats) -> Floats:
         """Values at probabilities in (0, 1)."""
@@ -119,14 +125,6 @@ def snapped(probabilities: Floats, intervals: Floats) -> Floats:
     return np.where(at >= 0, intervals.mean(axis=1)[at], probabilities) if len(intervals) else probabilities
 
 
-def _people_per_run(persons: Person | None, starts: NDArray[np.intp], ends: NDArray[np.intp]) -> NDArray[np.intp]:
-    if persons is None:
-        return ends - starts
-    run = np.repeat(np.arange(len(starts)), ends - starts)
-    codes = int(persons.max()) + 1
-    return np.bincount(np.unique(run * codes + persons) // codes, minlength=len(starts))
-
-
 def _grid(values: Floats, decimals: int | None) -> int | None:
     """Fewest decimals (negative: tens, hundreds) that nearly all values need, at most the declared ones."""
     for places in range(_COARSEST, (_FINEST if decimals is None else decimals) + 1):
@@ -136,11 +134,11 @@ def _grid(values: Floats, decimals: int | None) -> int | None:
     return decimals
 
 
-def _widened(spikes: list[tuple[int, int]], persons: Person | None, rows: int) -> list[tuple[int, int]]:
-    """Row ranges of the spikes; the outermost also stand for the rows beyond them if fewer than three people do."""
+def _widened(spikes: list[tuple[int, int]], persons: Person | None, rows: int, knot: int) -> list[tuple[int, int]]:
+    """Row ranges of the spikes; the outermost also stand for the rows beyond them if fewer than ``knot`` people do."""
 
     def few(a: int, b: int) -> bool:
-        return (b - a if persons is None else len(np.unique(persons[a:b]))) < KNOT
+        return (b - a if persons is None else len(np.unique(persons[a:b]))) < knot
 
     if spikes and few(0, spikes[0][0]):
         spikes = [(0, spikes[0][1]), *spikes[1:]]
@@ -156,8 +154,18 @@ def _spread(knot: float, below: float, above: float, at_start: bool, at_end: boo
     return np.array([low, knot, high])
 
 
+def _steps(ranked: Floats, starts: NDArray[np.intp], ends: NDArray[np.intp]) -> Quantiles:
+    """The empirical quantile function: a flat piece for every run of equal values, as wide as its share of the rows."""
+    return Quantiles(np.column_stack([starts, ends]).ravel() / len(ranked), np.repeat(ranked[starts], 2))
+
+
 def _pieces(
-    ranked: Floats, persons: Person | None, spikes: list[tuple[int, float, int]], lower: float, upper: float
+    ranked: Floats,
+    persons: Person | None,
+    spikes: list[tuple[int, float, int]],
+    lower: float,
+    upper: float,
+    knot: int,
 ) -> Quantiles:
     """Flat pieces on the spikes (first row, value, end row), smoothed quantiles in the gaps between them."""
     n = len(ranked)
@@ -172,8 +180,8 @@ def _pieces(
         if a == b:
             continue
         own = None if persons is None else persons[a:b]
-        if not spikes or (b - a if own is None else len(np.unique(own))) >= KNOT:
-            part = smoothed_quantiles(ranked[a:b], people=own, lower=below, upper=above)
+        if not spikes or (b - a if own is None else len(np.unique(own))) >= knot:
+            part = smoothed_quantiles(ranked[a:b], people=own, knot=knot, lower=below, upper=above)
             positions.append((a + part.positions * (b - a)) / n)
             single = len(part.values) == 3 and spikes
             at_start, at_end = number == 0, number == len(spikes)

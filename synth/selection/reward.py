@@ -19,6 +19,8 @@ TOLERANCE = 0.05
 """How far NNAA loss, and DCR share and membership AUC beyond one half, may go before the reward falls."""
 PENALTY = 3.0
 DIVERSITY = 0.03
+"""Worth of even weights in folds of 500 validation rows or fewer; it falls with the root of more, as noise does."""
+_NOISY_ROWS = 500
 _NEIGHBOUR_ROWS = 500
 _POOL_ROWS = 4_000
 _DRAWN_ROWS = 1_500
@@ -40,20 +42,24 @@ class Fold:
 class Reward:
     """The reward of mixture weights, precomputed so far that one evaluation takes milliseconds.
 
-    ``reward = utility - pair distance - leaf distance + 0.03 diversity - 3 violation``. Diversity is the entropy of the
-    weights over that of even ones: within the noise of the rest, a mixture is to be preferred to one model's quirks.
+    ``reward = utility - pair distance - leaf distance + c diversity - 3 violation``. Diversity is the entropy of the
+    weights over that of even ones: within the noise of the rest, a mixture is to be preferred to one model's quirks;
+    c is ``DIVERSITY`` where the rest is noisy, and less in a larger table.
     The violation is the sum of what NNAA loss, DCR share - 1/2 and membership AUC - 1/2 have beyond the tolerance: a
     penalty in the manner of a Lagrangian with its multiplier held fixed. Every term is a mean over folds; NNAA loss and
     membership also over draws of mixtures of at most 500 rows, the more of them the smaller they are. The form is ours.
     """
 
     tolerance: float
+    diversity: float
     parts: tuple[_Part, ...]
 
     @classmethod
     def of(cls, folds: Sequence[Fold], rng: np.random.Generator, *, tolerance: float = TOLERANCE) -> Self:
         """Precompute; every fold has the same components in the same order."""
-        return cls(tolerance, tuple(_Part.of(fold, rng) for fold in folds))
+        rows = min(len(fold.validation.scores) for fold in folds)
+        worth = DIVERSITY * min(1.0, float(np.sqrt(_NOISY_ROWS / rows)))
+        return cls(tolerance, worth, tuple(_Part.of(fold, rng) for fold in folds))
 
     def __call__(self, weights: Floats, rng: np.random.Generator, *, effort: int = 1) -> tuple[float, Terms]:
         """Reward and its terms at weights (k,) on the simplex; more effort is more draws of mixtures."""
@@ -68,7 +74,7 @@ class Reward:
         beyond = np.array([nnaa_loss, dcr_share - 0.5, membership - 0.5]) - self.tolerance
         violation = float(np.maximum(beyond, 0.0).sum())
         diversity = _diversity(weights)
-        reward = utility - pair - leaf + DIVERSITY * diversity - PENALTY * violation
+        reward = utility - pair - leaf + self.diversity * diversity - PENALTY * violation
         return reward, Terms(pair, leaf, utility, diversity, nnaa_loss, dcr_share, membership, violation)
 
 

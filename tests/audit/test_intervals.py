@@ -13,6 +13,7 @@ from audit.intervals import (
     around,
     clopper_pearson,
     clustered_variance,
+    difference_of_means,
     difference_of_shares,
     share_interval,
     touched_variance,
@@ -39,6 +40,20 @@ def test_nothing_is_known_of_no_trials() -> None:
 def test_around_is_students_interval() -> None:
     assert around(1.0, 4.0, 0.95, df=19) == pytest.approx((1 - 2.093 * 2, 1 + 2.093 * 2), abs=1e-3)
     assert around(0.1, 1.0, 0.95, low=0.0, high=0.5) == (0.0, 0.5)
+
+
+@given(st.integers(2, 60), st.integers(2, 60), st.floats(0.01, 100.0), st.integers(0, 1000))
+def test_a_difference_of_means_has_welchs_interval(first: int, second: int, scale: float, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    a, b = rng.normal(1.0, 1.0, first), rng.normal(0.0, scale, second)
+    expected = stats.ttest_ind(a, b, equal_var=False).confidence_interval(0.9)
+    found = difference_of_means(a, b, 0.9)
+    assert found == pytest.approx((expected.low, expected.high), rel=1e-6)
+
+
+def test_a_difference_of_means_that_never_vary_has_no_width() -> None:
+    assert difference_of_means(np.full(5, 0.75), np.full(3, 0.25), 0.95) == (0.5, 0.5)
+    assert difference_of_means(np.array([0.0, 1.0]), np.array([0.0, 1.0]), 0.95, low=-1.0, high=1.0) == (-1.0, 1.0)
 
 
 def test_rows_of_one_cluster_add_before_they_are_squared() -> None:

@@ -16,6 +16,8 @@ CSV, GZIP, PARQUET, XLSX = range(4)
 PROPOSED = 128
 
 _ROWS = "".join(f"{i},{20 + i},{'fm'[i % 2]},2020-01-{i + 1:02d},{i / 4}\n" for i in range(24))
+_SEX = (b"f", b"m", b"Unknown/Invalid", b"?", b"not recorded")
+_TEST = (b"None", b"NA", b"--", b"high")
 _PLAIN = f"id,age,sex,seen,dose\n{_ROWS}"
 
 
@@ -41,6 +43,8 @@ def seeds() -> dict[str, bytes]:
         "not-finite": b"x,y\n1,nan\n2,inf\n3,-Infinity\n4,1e999\n",
         "codes": b"icd,zip\n" + b"".join(b"E%d.%d,0%04d\n" % (i % 3, i % 2, i % 5) for i in range(90)),
         "missing": b"a,b,c\n1,?,NA\n2,,NULL\n3,99999,-9\n" + b"4,5,6\n" * 20,
+        "levels": b"patient,sex,test,dose\n"
+        + b"".join(b"p%d,%s,%s,%d\n" % (i // 2, _SEX[i % 5], _TEST[i % 4], i % 7 * 10) for i in range(60)),
         "dates": b"d,t\n2020-02-29,2020-02-29T23:59\n2021-12-31,2021-12-31T00:00:00\n",
     }
     made = {name: bytes([CSV, 0]) + content for name, content in texts.items()}

@@ -6,8 +6,11 @@ Run by atheris: ``make fuzz`` (coverage-guided, from the corpus beside this file
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from types import FunctionType
 from typing import get_args
+
+import pandas as pd
 
 from gateway.intake import (
     FileFormat,
@@ -19,7 +22,7 @@ from gateway.intake import (
     write_csv,
     write_parquet,
 )
-from policies import Source, parse_dictionary
+from policies import Dictionary, Source, parse_dictionary
 
 _MOST = 1 << 16
 _DELIMITERS = (",", ";", "\t", "|")
@@ -48,7 +51,11 @@ def take_in(data: bytes) -> str:
         if form == "csv":  # of the packed formats the bytes are not the cells
             _tells_nothing(str(refusal), content)
         return "refused"
-    for written, released in ((write_csv, "csv"), (write_parquet, "parquet")):
+    ways: tuple[tuple[Callable[[pd.DataFrame, Dictionary], bytes], FileFormat], ...] = (
+        (write_csv, "csv"),
+        (write_parquet, "parquet"),
+    )
+    for written, released in ways:
         again = type_table(read_table(written(typed.frame, dictionary), released), dictionary, released=True)
         if not again.frame.equals(typed.frame):
             raise AssertionError(f"{released} does not read back to the same table")
@@ -83,7 +90,7 @@ _OWN = (
 
 
 def main() -> None:
-    import atheris  # only where it fuzzes
+    import atheris  # type: ignore[import-untyped, import-not-found, unused-ignore]  # only where it fuzzes
 
     for module in [each for name, each in sys.modules.items() if name.startswith(("gateway.intake", "policies"))]:
         for name, value in vars(module).items():

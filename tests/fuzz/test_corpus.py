@@ -7,7 +7,20 @@ import pytest
 from tests.fuzz.build_corpus import CORPUS
 from tests.fuzz.intake import take_in
 
-READABLE = {"plain", "mark", "quotes", "codes", "missing", "dates", "gzip", "parquet", "workbook", "formulas", "wide"}
+READABLE = {
+    "plain",
+    "mark",
+    "quotes",
+    "codes",
+    "missing",
+    "levels",
+    "dates",
+    "gzip",
+    "parquet",
+    "workbook",
+    "formulas",
+    "wide",
+}
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in CORPUS.iterdir()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator
@@ -14,11 +15,16 @@ import numpy as np
 import pytest
 from click.testing import Result
 
-from audit.record import pkcs8
+from audit.record import keys, pkcs8
+from audit.record.approval import Action, ReleaseAction
 from audit.record.statement import Oversight
+from audit.record.trust import Revocation
 from audit.tables import AuditTables
+from gateway import trusting
+from gateway.actions import act
 from gateway.answers import find_answer, request_body
 from gateway.case import Case
+from gateway.errors import GatewayError
 from gateway.intake import take_snapshot
 from gateway.progress import Progress
 from gateway.release import Request, release_table
@@ -215,6 +221,40 @@ def test_an_answer_ends_with_its_release(clinic: Clinic) -> None:
     request = request_body(case, 150)["request"]
     assert find_answer(clinic.workspace, case, request, now) is not None
     assert find_answer(clinic.workspace, case, request, now + timedelta(days=9)) is None
+
+
+@pytest.mark.parametrize("word", ["refuse", "revoke"])
+def test_a_void_act_changes_no_answer(clinic: Clinic, word: Action) -> None:
+    """An officer's word ends the answer; once her key turns out to have been stolen before, the answer is back."""
+    workspace, case, now = clinic.workspace, case_of(clinic), datetime.now(UTC)
+    officer, request = keys.generate_key(), request_body(case, 150)["request"]
+    ring = workspace.keyring.with_key("officer", "Olga Officer", officer.public_key(), days=10, now=now)
+    ring.save(workspace.folder / "keys")
+    said = act(workspace, PASSPHRASE.encode(), clinic.folder / "bundle", word, officer, reason="by the thief")
+    now = datetime.now(UTC)
+    if word == "refuse":
+        with pytest.raises(GatewayError, match="a person has refused it"):
+            find_answer(workspace, case, request, now)
+    else:
+        assert find_answer(workspace, case, request, now) is None
+    entry = workspace.keyring.find(officer.public_key())
+    assert entry is not None
+    trusting.revoke(workspace, entry, Revocation(now.replace(microsecond=0), "laptop stolen", True, said.log_index))
+    assert find_answer(workspace, case, request, now) is not None
+
+
+def test_an_act_that_is_not_in_the_log_changes_no_answer(clinic: Clinic) -> None:
+    """A crash came between signing and logging, and nobody was told."""
+    workspace, case, now = clinic.workspace, case_of(clinic), datetime.now(UTC).replace(microsecond=0)
+    officer = keys.generate_key()
+    workspace.keyring.with_key("officer", "Olga Officer", officer.public_key(), days=10, now=now).save(
+        workspace.folder / "keys"
+    )
+    digest = hashlib.sha256((clinic.folder / "bundle" / "record.dsse.json").read_bytes()).hexdigest()
+    refusal = ReleaseAction("refuse", digest, "Olga Officer", "officer", "no", now).sign(officer)
+    (workspace.folder / "actions").mkdir(mode=0o700)
+    (workspace.folder / "actions" / "00000002-crashed.dsse.json").write_bytes(refusal)
+    assert find_answer(workspace, case, request_body(case, 150)["request"], now) is not None
 
 
 def test_who_asks_makes_a_difference_only_where_approvals_are_demanded(clinic: Clinic) -> None:

@@ -126,7 +126,15 @@ def test_an_unusable_dictionary_names_the_key(clinic: Clinic) -> None:
     refused(clinic, "columns.age")
 
 
-@pytest.mark.parametrize("text", ['version = 1\ncomponents = ["magic"]\n', "version = 1\nsurprise = 2\n", "version ="])
+@pytest.mark.parametrize(
+    "text",
+    [
+        'version = 1\ncomponents = ["magic"]\n',
+        "version = 1\nsurprise = 2\n",
+        "version = 1\npeople_per_knot = 1\n",  # real values come back (I-12): never from the gate
+        "version =",
+    ],
+)
 def test_unusable_settings_are_an_error(clinic: Clinic, text: str) -> None:
     clinic.write("quick.toml", text)
     refused(clinic, "quick.toml")

@@ -40,6 +40,24 @@ def test_every_help_text_has_an_example_of_its_own_command(path: tuple[str, ...]
     assert example[1].startswith(" ".join(("gateway", *path)))
 
 
+def test_the_list_of_commands_needs_none_of_them() -> None:
+    """Their first lines are those they give themselves, and nothing is imported that the small install lacks (I-2)."""
+    told = {" ".join(path): command.get_short_help_str(500) for path, command in ALL[1:] if len(path) == 1}
+    program = """
+import sys
+from click.testing import CliRunner
+from gateway.cli import main
+result = CliRunner().invoke(main, ["--help"], terminal_width=500, max_content_width=500)
+print(result.output)
+print("loaded", *sorted({"pydantic", "numpy", "cryptography"} & sys.modules.keys()))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    listed = done.stdout.partition("Commands:\n")[2]
+    lines = dict(re.findall(r"^  (\w+) +(.*)$", listed, flags=re.MULTILINE))
+    assert lines == told
+    assert done.stdout.rstrip().endswith("loaded")
+
+
 def test_every_option_named_in_an_example_exists() -> None:
     for path, _ in ALL:
         text = CliRunner().invoke(main, [*path, "--help"]).stdout

@@ -88,6 +88,17 @@ def test_a_limit_that_so_few_people_cannot_decide_is_named() -> None:
     assert looked(200)["rows_per_real_row"][0] == "not tried"
 
 
+@pytest.mark.slow
+def test_a_limit_that_no_number_of_people_decides_is_told_as_that() -> None:
+    dictionary = parse_dictionary(DICTIONARY.format(people=1_000_000).encode())
+    policy = parse_policy(POLICY.format(more=PRIVATE, loss=0.2, area=0.505).encode())
+    found = {each.measure: each for each in outlook(dictionary, policy, None, np.random.default_rng(2)).limits}
+    tight = found["membership_auc"]
+    assert (tight.outcome, tight.people, tight.needed) == ("too few people", 500_000, None)
+    assert "no number of people, since an audit asks about 4000 rows at most" in tight.advice
+    assert found["nnaa_privacy_loss"].outcome == "decidable"
+
+
 def test_the_encoded_width_counts_categories_and_missing_cells() -> None:
     assert encoded_width(parse_dictionary(DICTIONARY.format(people=100).encode())) == 1 + 2 + (1 + 1) + 2
 

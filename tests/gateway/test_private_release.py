@@ -110,6 +110,12 @@ def test_a_table_that_is_no_table_keeps_its_charge_but_not_its_attempt(ward: Cli
     [
         (lambda text: text.replace("maximum = 110\n", 'maximum = 110\nfrom_data = ["minimum", "maximum"]\n'), "age"),
         (lambda text: text.replace("max_rows_per_patient = 2\n", ""), "max_rows_per_patient"),
+        (
+            lambda text: text.replace(
+                "maximum = 110\n", 'maximum = 110\nper_patient = true\nfrom_data = ["per_patient"]\n'
+            ),
+            "age",
+        ),
         (lambda text: text.replace("people = 350", "people = 2000000"), "below 1 / 2000000"),
     ],
 )
@@ -235,3 +241,37 @@ def test_releases_without_a_claim_are_counted_on_the_sheet_of_the_next_one(ward:
     claim = predicate(ward)["differentialPrivacy"]
     assert claim["budget"]["releasesWithoutClaim"] == 1
     assert any(sentence.endswith("before this one there were: 1.") for sentence in claim["notCovered"])
+
+
+def test_with_fresh_keys_patients_have_several_rows_and_keep_what_is_declared(ward: Clinic) -> None:
+    """Six of ten patients have two rows or more; at epsilon 50 the noise on that share is below one in a hundred."""
+    keyed = PUBLIC_DICTIONARY.replace("[columns.patient]\ntype", "[columns.patient]\nsurrogate = true\ntype").replace(
+        'role = "quasi_identifier"\n[columns.sex]', 'role = "quasi_identifier"\nper_patient = true\n[columns.sex]'
+    )
+    ward.write("table.toml", keyed)
+    ward.write("private.toml", PRIVATE_POLICY.replace("epsilon = 2.0", "epsilon = 50.0").replace("= 3.0", "= 60.0"))
+    with quick_audits() as seen:
+        result = release(ward, "--json", rows=300)
+    assert result.exit_code == 0, result.stderr
+    table = read_table(ward.folder / "bundle" / "data.csv")
+    keys, age = table.columns["patient"], table.columns["age"]
+    real = read_table(ward.folder / "table.csv").columns["patient"]
+    two = float((keys.counts == 2).mean())
+    assert two == pytest.approx(float((real.counts >= 2).mean()), abs=0.15)
+    assert keys.counts.max() == 2
+    assert not set(keys.spellings) & set(real.spellings)
+    ages = {person: set() for person in range(len(keys.spellings))}  # type: dict[int, set[int]]
+    for person, code in zip(keys.codes.tolist(), age.codes.tolist(), strict=True):
+        ages[person].add(code)
+    assert all(len(held) == 1 for held in ages.values())
+    (audited,) = seen
+    assert audited.released_people is not None
+    assert len(set(audited.released_people.tolist())) == len(keys.spellings)
+    stated = predicate(ward)
+    assert stated["synthesizer"]["rows_per_person"] is True
+    assert all(mechanism["sensitivity"] in (None, 2) for mechanism in stated["differentialPrivacy"]["mechanisms"])
+    looked = ward.run(
+        "plan", ward.folder / "table.csv", "--dictionary", ward.folder / "table.toml", "--policy",
+        ward.folder / "private.toml", "--json",
+    )  # fmt: skip
+    assert "rows of the person" in [each["column"] for each in json.loads(looked.stdout)["noise"]]

@@ -85,6 +85,14 @@ def test_a_dictionary_says_what_leaves_and_in_which_role() -> None:
     assert dictionary.columns["died"].is_categorical
 
 
+def test_secrets_are_the_sensitive_columns_or_else_the_target() -> None:
+    plain = BASE.replace('role = "sensitive"\n', "")
+    told = plain.replace('role = "quasi_identifier"', 'role = "sensitive"')
+    assert parse_dictionary(told.encode()).secrets == ("age",)
+    assert parse_dictionary(plain.encode()).secrets == ("died",)
+    assert parse_dictionary(plain.replace('target = "died"\n', "").encode()).secrets == ()
+
+
 def test_a_column_whose_role_is_identifier_never_leaves() -> None:
     text = BASE.replace('role = "quasi_identifier"', 'role = "identifier"').replace(
         "age <= 120 and age >= 0", "weight > 0"
@@ -236,3 +244,35 @@ def test_the_released_part_holds_nothing_that_never_leaves() -> None:
     assert tuple(part.columns) == part.released == ("age", "weight", "died", "seen")
     assert (part.patient, part.max_rows_per_patient) == (None, None)
     assert parse_dictionary(dictionary_to_toml(part).encode()) == part
+
+
+PER_PATIENT = BASE.replace('role = "quasi_identifier"\nfrom_data = ["minimum"]', "per_patient = true").replace(
+    "decimals = 1\n", 'decimals = 1\nper_patient = true\nfrom_data = ["decimals", "per_patient"]\n'
+)
+
+
+def test_what_is_the_same_in_all_rows_of_a_patient_is_declared() -> None:
+    dictionary = parse_dictionary(PER_PATIENT.encode())
+    assert [name for name, column in dictionary.columns.items() if column.per_patient] == ["age", "weight"]
+    assert dictionary.drafted == ("weight",)
+    assert parse_dictionary(dictionary_to_toml(dictionary).encode()) == dictionary
+
+
+def test_per_patient_goes_with_a_patient_and_with_released_columns() -> None:
+    without = PER_PATIENT.replace('patient = "pid"\nmax_rows_per_patient = 5\n', "")
+    with pytest.raises(DictionaryError, match=r"per_patient of 2 columns needs patient: .*age.*weight"):
+        parse_dictionary(without.encode())
+    with pytest.raises(DictionaryError, match="per_patient goes with released columns only"):
+        parse_dictionary(BASE.replace('type = "text"', 'type = "text"\nper_patient = true').encode())
+
+
+def test_the_released_part_says_what_is_the_same_only_where_it_says_whose_rows_they_are() -> None:
+    part = released_part(parse_dictionary(PER_PATIENT.encode()))
+    assert not any(column.per_patient for column in part.columns.values())
+    assert part.columns["weight"].from_data == ("decimals",)
+    assert parse_dictionary(dictionary_to_toml(part).encode()) == part
+    keyed = PER_PATIENT.replace('type = "identifier"', 'type = "identifier"\nsurrogate = true')
+    kept = released_part(parse_dictionary(keyed.encode()))
+    assert kept.patient == "pid"
+    assert kept.columns["age"].per_patient
+    assert parse_dictionary(dictionary_to_toml(kept).encode()) == kept

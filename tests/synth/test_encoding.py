@@ -111,6 +111,35 @@ def test_two_people_between_spikes_give_no_value_of_theirs() -> None:
     assert stats.kstest(between, "uniform").statistic < 0.1
 
 
+def test_a_column_that_is_nearly_all_whole_comes_back_whole() -> None:
+    """Two ages of 150 are filled in means: no others are invented beside them."""
+    ages = np.append(np.random.default_rng(3).integers(40, 96, 148).astype(np.float64), [60.667, 60.667])
+    back = value_codec(ages, lower=40.0, upper=95.0, decimals=3).decode(np.linspace(1e-9, 1 - 1e-9, 1_000))
+    assert np.array_equal(back, np.round(back))
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(11, 200), st.sampled_from([None, 0, 2]))
+def test_one_person_a_knot_gives_back_the_values_themselves_wherever_in_their_rank_they_are_asked_for(
+    seed: int, n: int, decimals: int | None
+) -> None:
+    rng = np.random.default_rng(seed)
+    values = rng.lognormal(3, 1, n) if decimals is None else np.round(rng.normal(50, 20, n), decimals)
+    low, high = rank_intervals(values)
+    inside = low + (high - low) * rng.uniform(0.01, 0.99, n)
+    codec = value_codec(values, decimals=decimals, people_per_knot=1)
+    assert np.array_equal(codec.decode(inside), values)
+    assert np.isin(codec.decode(np.linspace(1e-9, 1 - 1e-9, 997)), values).all()
+
+
+def test_two_people_a_knot_give_means_of_two_and_no_extreme() -> None:
+    values = np.array([1.0, 3.0, 10.0, 14.0, 20.0, 30.0, 41.0, 43.0, 50.0, 52.0, 60.0, 62.0])
+    codec = value_codec(values, people_per_knot=2)
+    middles = (np.arange(6) + 0.5) / 6
+    assert codec.decode(middles).tolist() == [2.0, 12.0, 25.0, 42.0, 51.0, 61.0]
+    assert not np.isin(codec.decode(np.linspace(1e-9, 1 - 1e-9, 997)), values[[0, -1]]).any()
+
+
 def test_the_grid_is_that_of_nearly_all_values() -> None:
     thousands = np.random.default_rng(2).integers(100, 400, 200) * 1000.0
     assert value_codec(thousands).decimals == -3

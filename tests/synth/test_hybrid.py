@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -185,6 +186,55 @@ def test_many_rows_of_one_patient_do_not_make_a_spike() -> None:
     assert (made["low"] == 250).mean() < 0.02
 
 
+# -- real values, for comparison only --------------------------------------------------------------------------------
+
+
+def numbers_of(n: int) -> pd.DataFrame:
+    """Numbers with many decimals, whole ones with ties, and a spike with a long tail; the first two go together."""
+    rng = np.random.default_rng(14)
+    length = rng.lognormal(3, 1, n)
+    return pd.DataFrame(
+        {
+            "length": length,
+            "stay": np.floor(length / 4 + rng.gamma(2, 2, n)),
+            "cost": np.where(rng.random(n) < 0.3, 0.0, np.round(rng.lognormal(5, 1, n), 2)),
+        }
+    )
+
+
+NUMBERS = "".join(
+    f'[columns.{name}]\ntype = "number"\nminimum = 0\nmaximum = 1000000\n' for name in ("length", "stay", "cost")
+)
+
+
+@pytest.mark.parametrize("calibration", [("full",), ("exact",)])
+@pytest.mark.parametrize("several", [False, True])
+def test_one_person_a_knot_gives_every_column_back_and_the_default_never_does(
+    calibration: tuple[str, ...], several: bool
+) -> None:
+    """(I-12) The price of full matching as the literature has it: the multiset of every column, extremes included."""
+    table = numbers_of(240)
+    public = parse_dictionary(f'version = 1\nname = "t"\n{NUMBERS}'.encode())
+    people = np.arange(240) // 2 if several else None
+
+    def made(**options: Any) -> tuple[pd.DataFrame, object]:
+        synthesizer = HybridSynthesizer(public, components=("copula",), calibration=calibration, **options)
+        fit = synthesizer.fit(table, np.random.default_rng(1), people=people)
+        return fit.sample(240, np.random.default_rng(2)), fit.settings_["people_per_knot"]
+
+    copied, told = made(people_per_knot=1)
+    assert told == 1
+    for name in table:
+        assert np.array_equal(np.sort(copied[name]), np.sort(table[name])), name
+    assert not np.array_equal(copied["length"], table["length"])  # the columns, not the rows
+    for options, expected in (({}, 3), ({"people_per_knot": 2}, 2)):
+        smoothed, told = made(**options)
+        assert told == expected
+        assert not np.isin(smoothed["length"], table["length"]).any()
+        assert smoothed["length"].max() != table["length"].max()
+        assert smoothed["cost"].max() != table["cost"].max()
+
+
 # -- options and reports -----------------------------------------------------------------------------------------------
 
 
@@ -223,6 +273,7 @@ def test_selection_is_traced_and_progress_only_grows() -> None:
         ({"weights": {"copula": 0.0}}, "some positive"),
         ({"calibration": ("full", "magic")}, "calibration steps must be among"),
         ({"form": "loose"}, "form must be guarded or plain"),
+        ({"people_per_knot": 0}, "people_per_knot must be 1 or more, found 0"),
     ],
 )
 def test_unusable_options_are_refused(options: dict[str, object], message: str) -> None:

@@ -160,3 +160,27 @@ def test_a_number_of_rows_that_no_ten_people_share_is_not_told() -> None:
     owners = np.repeat(np.arange(24), np.arange(3, 27))
     frame = clinic(400)[0].head(len(owners))
     assert Visits.fit(frame, dictionary(), owners, minimum_people=11)[0].counts.tolist() == [1]
+
+
+def test_what_is_declared_per_patient_is_the_persons_beside_what_is_learned() -> None:
+    frame, owners = clinic(400)
+    text = TEXT.replace("decimals = 0\n", "decimals = 0\nper_patient = true\n")
+    assert Visits.fit(frame, dictionary(), owners, minimum_people=11)[0].fixed == ("sex", "born")
+    assert Visits.fit(frame, dictionary(text), owners, minimum_people=11)[0].fixed == ("sex", "born", "pressure")
+    visits = Visits.declared(dictionary(text))
+    assert visits is not None
+    assert visits.fixed == ("pressure",)
+    assert visits.counts.tolist() == list(range(1, 41))
+
+
+@pytest.mark.parametrize("lost", ["surrogate = true\n", "max_rows_per_patient = 40\n"])
+def test_nothing_is_declared_where_patients_get_no_keys_or_no_bound(lost: str) -> None:
+    assert Visits.declared(dictionary(TEXT.replace(lost, ""))) is None
+    assert Visits.declared(dictionary(TEXT.replace("max_rows_per_patient = 40", "max_rows_per_patient = 1"))) is None
+
+
+def test_the_column_of_numbers_is_named_unlike_any_other() -> None:
+    taken = TEXT + '[columns."rows of the person"]\ntype = "text"\n'
+    visits = Visits.declared(dictionary(taken))
+    assert visits is not None
+    assert visits.name == "rows of the person'"

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from audit import plants
+from audit.measures import reconstruction
 from audit.measures.reconstruction import NAMES, _cross, _rounding, line_reconstruction
 from audit.tables import AuditTables
 from policies import Measurement
@@ -61,6 +62,24 @@ def test_fresh_people_and_copies_give_no_lines(rng: np.random.Generator) -> None
     train, holdout, fresh = (wide(200, rng) for _ in range(3))
     assert measure(put_together(train, holdout, fresh), rng).upper == 0.0
     assert measure(put_together(train, holdout, train.copy()), rng).upper == 0.0
+
+
+def test_where_few_rows_are_looked_at_chance_raises_no_alarm_and_lines_still_do(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A grid of 0.1 lets points meet real people by chance, holdout people as often: only the rest is extrapolated.
+
+    40 of 600 rows are looked at, so what is found stands for fifteen times as much.
+    """
+    monkeypatch.setattr(reconstruction, "QUERIES", 40)
+    train, holdout, fresh = (wide(600, rng).round(1) for _ in range(3))
+    honest = measure(put_together(train, holdout, fresh), rng)
+    assert honest.lower <= 0.0
+    lines = wide(300, rng)
+    caught = measure(put_together(lines, wide(300, rng), smote(lines, holdout.iloc[:300], 2, rng)), rng)
+    assert caught.value > 0.005
+    assert caught.upper > 0.1
+    assert honest.upper < caught.upper / 2
 
 
 def test_with_fewer_than_three_numbers_nobody_is_rebuilt_and_the_method_says_why(rng: np.random.Generator) -> None:

@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET
 
 from junitparser import Failure, JUnitXml, TestCase, TestSuite
 
-from gateway.formats import junit
+from gateway.formats.junit import junit
 from tests.gateway.formats.decisions import MIXED, allowed, mixed
 
 

@@ -10,7 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from sarif_pydantic import Sarif  # type: ignore[import-untyped]
 
-from gateway.formats import sarif
+from gateway.formats.sarif import sarif
 from tests.gateway.formats.decisions import HOSTILE, MIXED, allowed, mixed
 
 

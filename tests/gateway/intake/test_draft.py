@@ -62,7 +62,7 @@ def test_any_table_gets_a_dictionary_that_loads_and_types_it(
     try:
         text = draft_dictionary(raw, data.draw(texts))
     except IntakeError as refusal:
-        assert "no column could be proposed" in str(refusal)  # noqa: PT017
+        assert "no column could be proposed" in str(refusal) or "named by numbers" in str(refusal)  # noqa: PT017
         return
     dictionary = parse_dictionary(text.encode("utf-8"))
     assert list(dictionary.columns) == list(table)
@@ -153,16 +153,67 @@ def test_dates_get_whole_years() -> None:
 # -- missing -------------------------------------------------------------------------------------------------------
 
 
-def test_none_stays_a_category_and_is_told() -> None:
-    assert column(["None", "Norm", ">7", "Norm"] * 20).categories == (">7", "None", "Norm")
-    assert "20 cells spell a word that often means missing" in comments(["None", "Norm", ">7", "Norm"] * 20)
+@pytest.mark.parametrize("level", ["None", "NA", "N/A", "null", "nan", "NULL"])
+def test_a_level_that_other_software_drops_stays_a_level_and_is_told(level: str) -> None:
+    cells = [level, "Norm", ">7", "Norm"] * 20
+    assert column(cells).categories == tuple(sorted({level, "Norm", ">7"}))
+    assert column(cells).missing == ()
+    told = comments(cells)
+    assert "TRAP 20 cells of a level that other software reads as missing: kept as a level" in told
+    assert (
+        f'if it means missing, strike it from categories and write:  missing = ["{level}"]  and  nullable = true'
+        in told
+    )
+
+
+@pytest.mark.parametrize(
+    "level",
+    ["Unknown/Invalid", "unknown", "UNK", "Not available", "not-recorded", "Unspecified", "(missing)", "No data", "--",
+     "not known or not stated", "..", "."],
+)  # fmt: skip
+def test_a_level_that_says_unknown_is_held_out_as_missing_with_its_count(level: str) -> None:
+    cells = ["Female", "Male"] * 50 + [level] * 3
+    assert level in (column(cells).categories or ())
+    told = comments(cells)
+    assert "TRAP 3 cells of a level that says unknown: missing in disguise?" in told
+    assert (
+        f'if they are missing, strike it from categories and write:  missing = ["{level}"]  and  nullable = true'
+        in told
+    )
+
+
+@pytest.mark.parametrize(
+    "level",
+    ["none", "Other", "unknown to me", "negative", "Unknown primary tumour", "no", "not applicable", "invalidity", "~"],
+)
+def test_a_level_that_says_something_is_not_suspected(level: str) -> None:
+    told = comments(["Female", "Male"] * 50 + [level] * 30)
+    assert "missing" not in told
+
+
+def test_a_minus_beside_a_plus_is_a_result() -> None:
+    assert "missing" not in comments(["+", "-"] * 50)
+    assert 'missing = ["-"]' in comments(["high", "low", "-"] * 50)
+
+
+def test_levels_that_may_be_missing_are_told_beside_those_taken_for_missing() -> None:
+    cells = ["a", "b", "c"] * 30 + ["?"] * 4 + ["Unknown"] * 12 + ["Unspecified"] * 2 + ["NA"] * 5
+    assert column(cells).missing == ("?",)
+    told = comments(cells)
+    assert "4 of 113 cells are missing" in told
+    assert "4 cells among them spelled as listed under missing" in told
+    assert 'write:  missing = ["?", "NA"]  and  nullable = true' in told
+    assert "TRAP 14 cells of a level that says unknown" in told
+    assert 'write:  missing = ["?", "Unknown", "Unspecified"]  and  nullable = true' in told
 
 
 def test_na_among_numbers_is_missing() -> None:
-    found = column(["1.5", "NA", "2.5", ".", "3.25"] * 10)
+    cells = ["1.5", "NA", "2.5", ".", "3.25", "unknown"] * 10
+    found = column(cells)
     assert found.type == "number"
     assert found.nullable
-    assert found.missing == (".", "NA")
+    assert found.missing == (".", "NA", "unknown")
+    assert "30 cells among them spelled as listed under missing: strike there what is a value" in comments(cells)
 
 
 def test_a_column_without_gaps_is_not_nullable() -> None:
@@ -225,6 +276,11 @@ def test_a_table_of_names_only_gets_no_dictionary() -> None:
         draft_dictionary(RawTable.from_text({"name": ["a", "b"]}), "t")
 
 
+def test_columns_named_by_numbers_get_no_dictionary() -> None:
+    with pytest.raises(IntakeError, match="named by numbers"):
+        draft_dictionary(RawTable.from_text({"0": ["a", "b"] * 20, "id": [str(i) for i in range(40)]}), "t")
+
+
 @pytest.mark.parametrize("name", ["Heart Disease (2)", "...", "\u00e4\u00f6", "x" * 300, ""])
 def test_any_name_of_a_file_gives_a_name(name: str) -> None:
     raw = RawTable.from_text({"x": ["1", "2"] * 5})
@@ -261,6 +317,12 @@ def spread(count: int, low: int, high: int) -> list[str]:
 )
 def test_traps_are_flagged(cells: list[str], words: str) -> None:
     assert words in comments(cells), comments(cells)
+
+
+def test_small_sites_are_told_of_a_column_that_names_sites() -> None:
+    cells = ["Cleveland"] * 303 + ["Budapest"] * 294 + ["Zurich"] * 123
+    assert "TRAP 2 of 3 sites have fewer than 300 people each" in comments(cells, "site")
+    assert "TRAP" not in comments(cells, "colour")
 
 
 @pytest.mark.parametrize("cells", [spread(300, 85, 300), [f"{v}.5" for v in spread(300, 0, 90)], ["a", "b"] * 50])
@@ -322,3 +384,35 @@ def test_the_drafted_comments_hold_no_cell_that_is_no_fact() -> None:
 def test_a_table_read_from_csv_is_drafted() -> None:
     raw = read_table(b"age,sex\n61,f\n47,m\n", "csv")
     assert parse_dictionary(draft_dictionary(raw, "t").encode()).released == ("age", "sex")
+
+
+# -- patients ------------------------------------------------------------------------------------------------------
+
+
+def visits_of(people: int) -> dict[str, list[str]]:
+    """Two rows of each person, who keep their sex and their drug, which nearly nobody takes, but not their pulse."""
+    two = [place // 2 for place in range(2 * people)]
+    return {
+        "patient": [f"P{each}" for each in two],
+        "sex": ["fm"[each * 7 % 3 % 2] for each in two],
+        "drug": ["yes" if each == 1 else "no" for each in two],
+        "pulse": [str(60 + place * 17 % 40) for place in range(2 * people)],
+    }
+
+
+def test_what_never_changes_within_a_patient_is_proposed_and_marked() -> None:
+    text, dictionary = drafted(visits_of(300))
+    assert [name for name, column in dictionary.columns.items() if column.per_patient] == ["sex"]
+    assert "per_patient" in dictionary.columns["sex"].from_data
+    assert "# the same in all rows of 99 % or more of 300 patients with several" in text
+    changed = visits_of(300)
+    changed["sex"][::60] = ["m" if each == "f" else "f" for each in changed["sex"][::60]]  # ten patients of 300
+    assert not drafted(changed)[1].columns["sex"].per_patient
+
+
+def test_nothing_is_proposed_of_a_few_patients_or_of_rows_that_are_patients() -> None:
+    _, few = drafted(visits_of(10))
+    assert not any(column.per_patient for column in few.columns.values())
+    alone = visits_of(300)
+    alone["patient"] = [f"P{place}" for place in range(600)]
+    assert not any(column.per_patient for column in drafted(alone)[1].columns.values())

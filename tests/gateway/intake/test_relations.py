@@ -63,6 +63,11 @@ def test_a_rare_category_does_not_tell_on_itself() -> None:
     assert gives_away({"code": table.columns["code"]}, frozenset(), table.columns["outcome"]) == []
 
 
+def test_the_largest_doubles_are_ranked_without_overflow() -> None:
+    table = cells(x=["1e300", "1.7976931348623157e308", ""] * 8, outcome=["a", "b", "a"] * 8)
+    assert gives_away({"x": table.columns["x"]}, frozenset({"x"}), table.columns["outcome"]) == ["x"]
+
+
 def test_the_draft_tells_them_as_sections_to_be_uncommented() -> None:
     text = draft_dictionary(ward(), "ward")
     assert '# TRAP "followup" alone nearly gives "death" away' in text

@@ -248,8 +248,11 @@ def whole_draws(
     return Draws(np.concatenate(sides[0]), np.concatenate(sides[1]))
 
 
-def clinic(*, people: int = 60, max_rows: int = 1) -> Dictionary:
-    """Three columns, one of them numbers, for tables of sixty patients who are all alike."""
+def clinic(*, people: int = 60, max_rows: int = 1, keys: bool = False) -> Dictionary:
+    """Three columns, one of them numbers, for tables of sixty patients who are all alike.
+
+    With ``keys`` the number of rows of a patient is a column too.
+    """
     columns: dict[str, Any] = {
         "age": {"type": "integer", "minimum": 0.0, "maximum": 99.0},
         "site": {"type": "category", "categories": ["a", "b", "c", "d"]},
@@ -257,7 +260,7 @@ def clinic(*, people: int = 60, max_rows: int = 1) -> Dictionary:
     }
     values: dict[str, Any] = {"version": 1, "name": "clinic", "people": people, "columns": columns}
     if max_rows > 1:
-        columns["nr"] = {"type": "identifier"}
+        columns["nr"] = {"type": "identifier", "surrogate": keys}
         values |= {"patient": "nr", "max_rows_per_patient": max_rows}
     return Dictionary.model_validate_json(json.dumps(values))
 
@@ -275,18 +278,24 @@ def clinic_table(outliers: int) -> tuple[pd.DataFrame, Ints]:
     return frame, np.minimum(np.arange(60 + outliers), 60)
 
 
-def sample_draws(monkeypatch: pytest.MonkeyPatch, epsilon: float, delta: float, fits: int, *, max_rows: int) -> Draws:
-    """Black-box: how many cells of a sample look like those of the one patient who is unlike all others?"""
+def sample_draws(
+    monkeypatch: pytest.MonkeyPatch, epsilon: float, delta: float, fits: int, *, max_rows: int, keys: bool = False
+) -> Draws:
+    """Black-box: how many cells of a sample look like those of the one patient who is unlike all others?
+
+    With ``keys``, also how many rows are of people with as many as that one has; all others have one.
+    """
     quick(monkeypatch)
-    dictionary = clinic(max_rows=max_rows)
+    dictionary = clinic(max_rows=max_rows, keys=keys)
     sides = []
     for outliers in (0, max_rows):
         frame, owners = clinic_table(outliers)
         found = []
         for _ in range(fits):
             fit = PrivateHybridSynthesizer(dictionary, epsilon, delta, components=("graphical",))
-            rows = fit.fit(frame, people_codes=owners).sample(60, np.random.default_rng())
-            found.append(float((rows["age"] > 60).sum() + (rows["site"] == "d").sum() + (rows["ill"] == "yes").sum()))
+            rows, people = fit.fit(frame, people_codes=owners).sample_people(60, np.random.default_rng())
+            odd = (rows["age"] > 60).sum() + (rows["site"] == "d").sum() + (rows["ill"] == "yes").sum()
+            found.append(float(odd + (keys and (np.bincount(people)[people] == max_rows).sum())))
         sides.append(np.array(found))
     return Draws(*sides)
 

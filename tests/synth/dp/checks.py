@@ -8,6 +8,7 @@ and what may not depend on the rows. Each audit alarms falsely with probability 
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections import Counter
 from dataclasses import fields
@@ -199,12 +200,27 @@ def what_is_laid_out_does_not_depend_on_the_rows(monkeypatch: pytest.MonkeyPatch
     assert _layout(monkeypatch, 0) == _layout(monkeypatch, 3)
 
 
+def how_many_rows_a_patient_has_hangs_on_no_one_else(_: pytest.MonkeyPatch) -> None:
+    """Counts of every number of rows move by the rows of the patient who is added, and nowhere else."""
+    for others, rows in itertools.product([(1,), (1, 2, 2), (3, 3), (2, 5)], (1, 3, 6)):
+        change = _numbers((*others, rows)) - _numbers(others)
+        assert np.array_equal(change, np.where(np.arange(1, 4) == min(rows, 3), min(rows, 3), 0))
+
+
 def raw_rows_in_a_stage_cancel_the_claim(monkeypatch: pytest.MonkeyPatch) -> None:
     attacks.quick(monkeypatch)
     frame, _ = attacks.clinic_table(0)
     for dictionary in (attacks.clinic(people=MANY), attacks.clinic().model_copy(update={"people": None})):
         fit = PrivateHybridSynthesizer(dictionary, 3.0, DELTA, components=("graphical", "star", "cvae")).fit(frame)
         assert fit.claim_ is not None, "no claim"
+
+
+def _numbers(patients: tuple[int, ...]) -> Any:
+    """Rows by how many of their patient's rows are kept, at most three."""
+    owners = np.repeat(np.arange(len(patients)), patients)
+    codes, cells = np.zeros((len(owners), 1), dtype=np.int32), np.arange(3, dtype=np.int32)
+    closed = SealedTable.seal(codes, (1, 3), owners, 3, PrivacyBudget([_table_event(3)]), numbers=cells)
+    return sealed._VAULT[closed].counts((1,))
 
 
 def _table_event(rows: int) -> GaussianEvent:
@@ -304,7 +320,7 @@ def _noise_of(event: Any) -> tuple[str, float]:
 
 
 def _layout(monkeypatch: pytest.MonkeyPatch, outliers: int) -> Any:
-    dictionary = attacks.clinic(max_rows=3)
+    dictionary = attacks.clinic(max_rows=3, keys=True)
     frame, owners = attacks.clinic_table(outliers)
     sizes: list[Any] = []
     seal = SealedTable.seal

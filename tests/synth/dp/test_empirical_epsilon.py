@@ -153,11 +153,12 @@ def test_a_whole_fit_after_a_noisy_head_count_shows_a_patient_with_three_rows_no
     held(draws, gaussian, 3.0, 0.25)
 
 
+@pytest.mark.parametrize("keys", [False, True])
 def test_samples_of_a_whole_fit_show_the_one_odd_patient_no_better_than_claimed(
-    monkeypatch: pytest.MonkeyPatch,
+    keys: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Fifty fits a side: a sample that gives the patient away for sure would be found to have epsilon 1.4.
-    draws = attacks.sample_draws(monkeypatch, 1.0, DELTA, 50, max_rows=3)
+    draws = attacks.sample_draws(monkeypatch, 1.0, DELTA, 50, max_rows=3, keys=keys)
     held(draws, gaussian, 1.0, 0.0)
 
 

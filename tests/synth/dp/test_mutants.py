@@ -368,6 +368,20 @@ def the_plan_forgets_that_a_patient_has_several_rows(patch: pytest.MonkeyPatch) 
     patch.setattr(private, "plan_of", forgetful)
 
 
+# rows per patient
+
+
+@caught_by(checks.how_many_rows_a_patient_has_hangs_on_no_one_else)
+def rows_are_numbered_by_how_far_they_are_from_the_most(patch: pytest.MonkeyPatch) -> None:
+    """One patient with more rows than all others moves everybody's cell."""
+
+    def ranked(codes: Any, owners: Any, numbers: Any) -> Any:
+        rows = np.bincount(owners)
+        return np.column_stack([codes, numbers[rows.max() - rows[owners]]]).astype(np.int32)
+
+    patch.setattr(sealed, "numbered", ranked)
+
+
 # what is laid out
 
 

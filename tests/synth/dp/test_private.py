@@ -19,7 +19,7 @@ from synth.dp.sealed import SealedTable
 
 STAGES = (
     "head count", "coarsen", "consensus", "start", "views", "expect", "absorb", "settle", "components", "weights",
-    "mix", "sample", pytest.param("network", marks=pytest.mark.slow),
+    "mix", "sample", "people", pytest.param("network", marks=pytest.mark.slow),
 )  # fmt: skip
 
 
@@ -138,7 +138,7 @@ def test_an_uncharged_path_into_any_stage_cancels_the_claim(planted: str, monkey
         people = None
     public = dictionary(people=people)
     fit = PrivateHybridSynthesizer(public, 1.0, 1e-5, components=components).fit(real)
-    if planted == "sample":
+    if planted in ("sample", "people"):
         assert fit.claim_ is not None
         fit.sample(5, np.random.default_rng(0))
     assert reached
