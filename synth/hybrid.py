@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from policies import Dictionary
 from synth import components as component_registry
+from synth.absence import Absence, absences
 from synth.balance import ClassBalance
 from synth.calibration import DEFAULT_CALIBRATION, METHODS
 from synth.calibration.quantiles import KNOT, Floats, Person
@@ -135,6 +136,7 @@ class HybridSynthesizer:
             people=owners,
             people_per_knot=self.people_per_knot,
         )
+        self._absences = self._settled_absences(table, owners)
         if self._visits is not None:
             self._visits = replace(self._visits, ties=self._encoding.ties)
         tell("select", 0.1)
@@ -173,7 +175,7 @@ class HybridSynthesizer:
             raise SynthesisError("sample needs a fitted synthesizer: call fit first")
         if rows < 1:
             raise SynthesisError(f"rows must be 1 or more, found {rows}")
-        made = released_rows(rows, self._described, self._balance, self._model, self._encoding, rng)
+        made = released_rows(rows, self._described, self._balance, self._model, self._encoding, self._absences, rng)
         if self._visits is None:
             return made, np.arange(rows, dtype=np.int64)
         return self._visits.grouped(made, self.dictionary, rng)
@@ -181,6 +183,20 @@ class HybridSynthesizer:
     @property
     def _recipe(self) -> Recipe:
         return Recipe(self.components, self.form, self.calibration, self.device, self.people_per_knot)
+
+    def _settled_absences(self, table: pd.DataFrame, owners: Person | None) -> tuple[Absence, ...]:
+        """Of columns that nothing else is counted or looked up from, and that are so themselves from none."""
+        tied = {name for pair in self._encoding.ties for name in pair}
+        masks = self._encoding.masks
+        tied |= {item.name for item in self._encoding.values if item.mask >= 0 and masks[item.mask].rule is not None}
+        tied |= {name for each in self._described.dependencies for name in (each.source, each.determines)}
+        free = [name for name in self._described.released if name not in tied and name != self._described.target]
+        sources = [
+            name
+            for name in self._described.released
+            if isinstance(table[name].dtype, pd.CategoricalDtype) and not table[name].isna().any()
+        ]
+        return absences(table, free, sources, minimum_people=self.minimum_people, people=owners)
 
     def _selected(
         self,

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from policies import Dictionary
+from synth.absence import Absence
 from synth.balance import ClassBalance
 from synth.calibration.quantiles import Floats
 from synth.dependencies import with_declared_values
@@ -28,6 +29,7 @@ def released_rows(
     balance: ClassBalance,
     model: Model,
     encoding: Encoding,
+    absences: tuple[Absence, ...],
     rng: np.random.Generator,
 ) -> pd.DataFrame:
     """(rows, c) typed frame with allotted classes in which every row rule holds.
@@ -52,9 +54,8 @@ def released_rows(
     lacking = wanted.copy()
     places, groups, scores, offset = first, first_strata, reference, 0
     for _ in range(ROUNDS):
-        frame = _frame(
-            model.calibration.apply(scores, groups, rng)[offset:], places[offset:], dictionary, balance, encoding, rng
-        )
+        made = model.calibration.apply(scores, groups, rng)[offset:]
+        frame = _frame(made, places[offset:], dictionary, balance, encoding, absences, rng)
         holds = np.ones(len(frame), dtype=np.bool_)
         for rule in dictionary.rules:
             holds &= rule.holds(frame)
@@ -82,6 +83,7 @@ def _frame(
     dictionary: Dictionary,
     balance: ClassBalance,
     encoding: Encoding,
+    absences: tuple[Absence, ...],
     rng: np.random.Generator,
 ) -> pd.DataFrame:
     cells: dict[str, Any] = encoding.decode(scores, rng)
@@ -90,7 +92,10 @@ def _frame(
         column = dictionary.columns[target]
         kind = pd.CategoricalDtype(list(column.categories or ()), ordered=column.type != "category")
         cells[target] = pd.Categorical.from_codes(balance.codes[places], dtype=kind)
-    return with_declared_values(pd.DataFrame({name: cells[name] for name in dictionary.released}), dictionary)
+    frame = pd.DataFrame({name: cells[name] for name in dictionary.released})
+    for absence in absences:
+        frame = absence.settled(frame, rng)
+    return with_declared_values(frame, dictionary)
 
 
 def _strata_of(places: NDArray[np.intp], strata: Strata) -> NDArray[np.int64]:

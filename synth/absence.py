@@ -1,0 +1,113 @@
+"""In which places is a cell missing more often, or less, than elsewhere?
+
+A hospital that does not measure something leaves the column empty for all of its patients. Strata of small classes are
+too small to tell, and a Gaussian blurs it. So where the share of missing cells in a level of another column is unlike
+the whole table's by more than chance, drawn rows are made to have the real share there. The form is ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import binom
+
+from synth.calibration.quantiles import Person
+from synth.encoding.order import Codes
+from synth.holders import holders
+
+_CHANCE = 1e-3
+"""A level is left alone if the table's own rate makes so many, or so few, missing cells with a greater chance."""
+
+
+@dataclass(frozen=True)
+class Absence:
+    """Columns that go missing together, and where that is settled by the level of another column.
+
+    Attributes
+    ----------
+    columns : names of columns missing in the same rows.
+    source : name of the categorical column.
+    shares : share of missing cells by level code of the source, for levels where it is not the table's.
+    """
+
+    columns: tuple[str, ...]
+    source: str
+    shares: tuple[tuple[int, float], ...]
+
+    def settled(self, frame: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+        """A typed frame (m, c) in which these levels have their share of missing cells, rounded by chance.
+
+        Cells too many are emptied; a row with an empty cell too many takes the columns' cells from another drawn row,
+        of the same level if there is one.
+        """
+        names = list(self.columns)
+        level = frame[self.source].cat.codes.to_numpy()
+        empty = frame[names[0]].isna().to_numpy().copy()
+        taken_from = np.arange(len(frame))
+        for code, share in self.shares:
+            rows = np.flatnonzero(level == code)
+            wanted = int(share * len(rows) + rng.random())
+            without, present = rng.permutation(rows[empty[rows]]), rng.permutation(rows[~empty[rows]])
+            empty[present[: max(wanted - len(without), 0)]] = True
+            filled = without[wanted:]
+            donors = present if len(present) else np.flatnonzero(~frame[names[0]].isna().to_numpy())
+            if len(filled) and len(donors):
+                taken_from[filled] = rng.choice(donors, len(filled))
+                empty[filled] = False
+        result = frame.copy(deep=False)
+        for name in names:
+            result[name] = frame[name].take(taken_from).set_axis(frame.index).mask(empty)
+        return result
+
+
+def absences(
+    table: pd.DataFrame,
+    names: Sequence[str],
+    sources: Sequence[str],
+    *,
+    minimum_people: int,
+    people: Person | None = None,
+) -> tuple[Absence, ...]:
+    """What of the missing cells of some columns is settled by one of the sources; nothing where none tells anything.
+
+    Parameters
+    ----------
+    names : columns of the typed frame to be looked at.
+    sources : categorical columns without missing cells.
+    minimum_people : a level that fewer people hold settles nothing.
+    """
+    together: dict[bytes, list[str]] = {}
+    for name in names:
+        missing = table[name].isna().to_numpy()
+        if missing.any():
+            together.setdefault(missing.tobytes(), []).append(name)
+    found = []
+    for columns in together.values():
+        missing = table[columns[0]].isna().to_numpy()
+        best, most = None, 0.0
+        for source in sources:
+            shares = _settled_levels(
+                missing, table[source].cat.codes.to_numpy().astype(np.intp), minimum_people, people
+            )
+            gain = sum(rows * abs(share - missing.mean()) for _, share, rows in shares)
+            if source not in columns and gain > most:
+                best, most = Absence(tuple(columns), source, tuple((code, share) for code, share, _ in shares)), gain
+        if best is not None:
+            found.append(best)
+    return tuple(found)
+
+
+def _settled_levels(
+    missing: NDArray[np.bool_], codes: Codes, minimum_people: int, people: Person | None
+) -> list[tuple[int, float, int]]:
+    levels, places = np.unique(codes, return_inverse=True)
+    rows = np.bincount(places)
+    gone = np.bincount(places, weights=missing).astype(np.int64)
+    rate = float(missing.mean())
+    unlike = np.minimum(binom.cdf(gone, rows, rate), binom.sf(gone - 1, rows, rate)) < _CHANCE
+    able = unlike & (holders(places, len(levels), people) >= minimum_people)
+    return [(int(levels[k]), float(gone[k] / rows[k]), int(rows[k])) for k in np.flatnonzero(able)]
