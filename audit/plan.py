@@ -15,7 +15,8 @@ class Plan:
 
     ``innocent`` is its value without leak, ``voids`` every measurement name that falls with it. ``sees`` are the
     plants that must show on any table where the measure works; with none of them, only the fresh sample is asked.
-    With ``counted``, a value above the innocent one is enough to have seen the leak.
+    With ``counted``, a value above the innocent one is enough to have seen the leak. With ``queried``, its interval
+    rests on the rows drawn by :class:`audit.sides.Sides`, and gets no narrower in a larger table.
 
     - ``copies``: rows of train, half as they stand, half with noise of 0.05 standard deviations.
     - ``outliers``: the most isolated rows of train, copied: a small share of a table of otherwise nobody's rows.
@@ -27,3 +28,4 @@ class Plan:
     voids: tuple[str, ...]
     sees: tuple[Plant, ...] = ()
     counted: bool = False
+    queried: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -178,31 +179,48 @@ def logged_acts(workspace: Workspace, entries: Collection[bytes]) -> tuple[dict[
     Raises
     ------
     RecordError
-        There are such files, and the log has entries whose envelope is gone: one of them may have been it.
+        The envelope of a log entry is gone, and no decision in the ledger says that it was a record: every entry is
+        a record or an act, written before it is logged, so an act was altered or taken away.
+    LedgerError
+        The envelope of a log entry is gone, and the ledger's chain is broken.
     """
+    logged = frozenset(entries)
     listed = [entry.public_key for entry in workspace.keyring.keys]
     found: dict[str, list[bytes]] = {}
-    foreign, held, logged = [], set(), set(entries)
+    foreign, gone = [], set(logged)
     for path in sorted((workspace.folder / ACTIONS).glob("*.dsse.json")):
         envelope = files.read(path, maximum=MAX_BYTES, error=RecordError)
-        entry = entry_of(envelope)
-        held.add(entry)
         try:
             about = ReleaseAction.from_payload(verify(envelope, listed, payload_type=IN_TOTO)).record_sha256
         except VerificationError:
             foreign.append(path.name)
             continue
+        entry = entry_of(envelope)
         if entry in logged:  # else: a crash came between signing and logging, and nobody was told
+            gone.discard(entry)
             found.setdefault(about, []).append(envelope)
-    if foreign:
-        held |= {entry_of(_read(path)) for path in workspace.records.glob("*.dsse.json")}
-        gone = len(logged - held)
-        if gone:
-            raise RecordError(
-                f"{len(foreign)} acts, such as {foreign[0]}, are signed by no listed key, and the envelopes of {gone} "
-                "log entries are gone: an act may have been altered; restore the workspace's folder actions"
-            )
+    gone -= _records_among(gone, workspace)
+    if gone:
+        strange = f"{len(foreign)} acts, such as {foreign[0]}, are signed by no listed key, and " if foreign else ""
+        raise RecordError(
+            f"{strange}the envelopes of {len(gone)} log entries are gone: an act may have been altered or taken away; "
+            "restore the workspace's folders actions and records (gateway log show names the entries)"
+        )
     return found, tuple(foreign)
+
+
+def _records_among(entries: Collection[bytes], workspace: Workspace) -> set[bytes]:
+    """Those that are records, by the envelopes the workspace holds; one that it has lost, by the ledger's decisions."""
+    found = set()
+    for path in workspace.records.glob("*.dsse.json"):
+        with contextlib.suppress(RecordError):  # not as a gate key signed it: then the ledger has to know it
+            envelope = _read(path)
+            workspace.open_record(envelope)
+            found.add(entry_of(envelope))
+    if not found.issuperset(entries):
+        decisions = (event for event in workspace.ledger.events() if event["kind"] == "decision")
+        found |= {bytes.fromhex(event["recordDigest"]) for event in decisions if "recordDigest" in event}
+    return found
 
 
 def _entry(signer: EnvelopeSigner, workspace: Workspace) -> TrustedKey:

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from audit.record import files
+from audit.record.approval import ReleaseAction
 from audit.record.envelope import MAX_BYTES
+from audit.record.errors import LogError
 from audit.record.keys import load_public_key
 from audit.record.log import read_log
-from audit.record.oversight import Logged, actions_on
+from audit.record.oversight import Logged, actions_on, standing
 from audit.record.proof import entry_of
 from audit.record.statement import PROOF_FILE, RECORD_FILE, TIMESTAMP_FILE, ReleaseRecord
 from gateway.actions import logged_acts, workspace_trust
@@ -29,7 +31,6 @@ from policies import Decision, Finding, Limit
 
 _LARGEST = 1 << 34  # bytes of one file of a bundle
 _ENDING = frozenset({"revoke", "supersede"})
-_REFUSED, _OVERRULED = "refuse", "override"
 
 
 @dataclass(frozen=True)
@@ -143,9 +144,9 @@ def find_answer(workspace: Workspace, case: Case, request: str, now: datetime) -
     LedgerError
         The ledger's chain is broken.
     LogError
-        The log does not hold: nothing shows then what people have said.
+        The log does not hold: nothing shows then what people have said; or an act on the release was cut short.
     RecordError
-        An act that stands in the log may have been altered.
+        An act that stands in the log may have been altered or taken away.
     """
     events = workspace.ledger.events()
     decided = (e for e in reversed(events) if e["kind"] == "decision" and e.get("request") == request)
@@ -159,9 +160,9 @@ def find_answer(workspace: Workspace, case: Case, request: str, now: datetime) -
         raise GatewayError(f"{path.name}: is not the record of the decision; restore it from a backup")
     record = workspace.open_record(envelope)
     said = _said_of(record, envelope, workspace, now)
-    if record.expired(now) or said & _ENDING:
+    if record.expired(now) or any(each.action in _ENDING for each in said):
         return None
-    if record.allowed and _REFUSED in said and _OVERRULED not in said:
+    if record.allowed and standing(record, said).refused:
         raise GatewayError(
             f"{path.name}: this very release was made before, and a person has refused it; it is not handed out again "
             "(gateway audit show says who and why)"
@@ -177,15 +178,23 @@ def find_answer(workspace: Workspace, case: Case, request: str, now: datetime) -
     return Answer(record, envelope, event, folder, decision, written_to)
 
 
-def _said_of(record: ReleaseRecord, envelope: bytes, workspace: Workspace, now: datetime) -> frozenset[str]:
-    """What people have said of the record, as far as it counts: a void act changes no answer."""
+def _said_of(record: ReleaseRecord, envelope: bytes, workspace: Workspace, now: datetime) -> tuple[ReleaseAction, ...]:
+    """What people have said of the record, in the log's order, as far as it counts: a void act changes no answer."""
     key = load_public_key(workspace.log_public_key)
     log = read_log(workspace.folder / "log", workspace.log_origin(), key, seen=workspace.seen_checkpoint())
-    acts, _ = logged_acts(workspace, log.entries)
+    begun = () if log.pending is None else (log.pending[1],)  # it stands, but only the log's key can prove it
+    acts, _ = logged_acts(workspace, (*log.entries, *begun))
     about = acts.get(hashlib.sha256(envelope).hexdigest(), [])
-    logged = [Logged(each, log.prove(log.entries.index(entry_of(each)))) for each in about]
+    places = sorted(log.entries.index(entry) for entry in map(entry_of, about) if entry in log.entries)
+    if len(places) < len(about):
+        raise LogError(
+            "an act on this very release was cut short before the log had all of it; run its command again (gateway "
+            "approve, refuse, override, revoke or supersede), then this one"
+        )
+    by_entry = {entry_of(each): each for each in about}
+    logged = [Logged(by_entry[log.entries[place]], log.prove(place)) for place in places]
     heard = actions_on(record, envelope, logged, workspace_trust(workspace, now), now)
-    return frozenset(each.action for each in heard.actions)
+    return heard.actions
 
 
 def _evidence(folder: Path, sha256: str) -> dict[str, Any] | None:

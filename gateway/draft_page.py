@@ -18,11 +18,11 @@ from audit.report.page import render
 from audit.report.plots import column_plot, percent
 from gateway.intake import Draft, TypedTable, type_table
 from gateway.intake.raw import Cells
+from gateway.intake.traps import Remark
 from gateway.small_cells import FEW, end_of_few, held_by_few, share_missing, without_small_counts
 from policies import Column, Dictionary, parse_dictionary
 
 MAX_DRAWN = 200  # plots; each is some 10 kB of page
-_SUGGESTED = re.compile(r'missing = \[(".*")\]')
 _LARGEST = re.compile(r"(max_rows_per_patient = )[0-9]+")
 _TYPES = {"integer": "whole number", "ordinal": "ordered category", "datetime": "date and time"}
 
@@ -45,7 +45,7 @@ def render_draft_page(draft: Draft) -> str:
     ]
     kept = [
         {"name": name, "key": keys[name], "type": dictionary.columns[name].type, "line": lines[name],
-         "why": "; ".join(without_small_counts(remark) for remark in draft.remarks[name])}
+         "why": "; ".join(without_small_counts(said) for said in _said(draft, name, typed.people, lines[name]))}
         for name in dictionary.columns if name not in dictionary.released
     ]  # fmt: skip
     table = [_remark(line.removeprefix("# ")) for line in draft.head if line.startswith("# TRAP ")]
@@ -87,7 +87,7 @@ def render_draft_page(draft: Draft) -> str:
 def _released(
     draft: Draft, dictionary: Dictionary, typed: TypedTable, name: str, key: str, line: int, *, drawn: bool
 ) -> dict[str, Any]:
-    column, cells = dictionary.columns[name], draft.table.columns[name]
+    column = dictionary.columns[name]
     shown = column_cells(column, typed.frame[name], typed.people) if drawn else None
     plot, notes = None, []
     if shown is not None:
@@ -101,10 +101,7 @@ def _released(
         "key": key,
         "unit": column.unit,
         "facts": _facts(draft, column, name, typed, line),
-        "remarks": [
-            _remark(_suggested(remark, cells, typed.people, line + place))
-            for place, remark in enumerate(draft.remarks[name], 1)
-        ],
+        "remarks": [_remark(said) for said in _said(draft, name, typed.people, line)],
         "place": _place(line, _height(draft.columns[name]) - 1),
         "unconfirmed": ", ".join(column.from_data),
         "plot": plot,
@@ -125,7 +122,9 @@ def _facts(draft: Draft, column: Column, name: str, typed: TypedTable, line: int
     if column.categories is not None:
         facts.append(("Categories", f"{len(column.categories):,}"))
     if own := [spelling for spelling in column.missing or () if spelling.strip()]:
-        facts.append(("Spelled missing", ", ".join(own)))
+        common = [each for each in own if not held_by_few(each, draft.table.columns[name], typed.people)]
+        rest = [] if common == own else [f"see line {line + _depth(draft.columns[name], 'missing = ') - 2}"]
+        facts.append(("Spelled missing", ", ".join((*common, *rest))))
     facts.append(("Missing", _missing(name, typed)))
     return facts
 
@@ -137,7 +136,7 @@ def _overview(column: Column, name: str, key: str, line: int, draft: Draft, type
         "type": _TYPES.get(column.type, column.type),
         "role": _role(column),
         "missing": _missing(name, typed) if name in typed.frame else "not released",
-        "traps": sum(remark.startswith("TRAP ") for remark in draft.remarks[name]),
+        "traps": sum(remark.text.startswith("TRAP ") for remark in draft.remarks[name]),
         "line": line,
     }
 
@@ -151,13 +150,17 @@ def _missing(name: str, typed: TypedTable) -> str:
     return share if isinstance(share, str) else percent(share)
 
 
-def _suggested(remark: str, cells: Cells, people: NDArray[np.int64], line: int) -> str:
+def _said(draft: Draft, name: str, people: NDArray[np.int64], line: int) -> list[str]:
+    """What is remarked on a column whose section begins on this line; the remarks follow, a line each."""
+    cells = draft.table.columns[name]
+    return [_unless_of_few(remark, cells, people, line + i) for i, remark in enumerate(draft.remarks[name], 1)]
+
+
+def _unless_of_few(remark: Remark, cells: Cells, people: NDArray[np.int64], line: int) -> str:
     """A remark; of one that spells a value few people hold, where it stands."""
-    found = _SUGGESTED.search(remark)
-    spelled = [] if found is None else re.findall(r'"([^"]*)"', found[1])
-    if not any(held_by_few(value, cells, people) for value in spelled):
-        return remark
-    return f"what to add if they are missing stands on line {line}"
+    if any(held_by_few(value, cells, people) for value in remark.spelled):
+        return f"what to add if they are missing stands on line {line}"
+    return remark.text
 
 
 def _remark(remark: str) -> tuple[bool, str]:

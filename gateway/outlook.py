@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from audit.errors import AuditError
 from audit.measures import CONTROLS_OF, NAMES_OF, REGISTRY
+from audit.plan import Plan as ControlPlan
 from audit.sides import QUERY_ROWS, draw_people
 from audit.tables import AuditTables
 from gateway.assessment import tables_of
@@ -179,15 +180,14 @@ def _limits(
             except Exception:  # noqa: BLE001, S112  # told as not tried; a message could carry a value
                 continue
     trial_side = min(len(np.unique(tables.train_people)), len(np.unique(tables.holdout_people)))
-    innocent = {name: plan.innocent for controls in CONTROLS_OF.values() for name, plan in controls.items()}
+    plans = {name: plan for controls in CONTROLS_OF.values() for name, plan in controls.items()}
     return tuple(
-        _limit(name, limit, tried.get(name), innocent.get(name), trial_side, side)
-        for name, limit in policy.limits.items()
+        _limit(name, limit, tried.get(name), plans.get(name), trial_side, side) for name, limit in policy.limits.items()
     )
 
 
 def _limit(
-    name: str, limit: Limit, tried: Measurement | None, innocent: float | None, trial: int, side: int
+    name: str, limit: Limit, tried: Measurement | None, plan: ControlPlan | None, trial: int, side: int
 ) -> LimitOutlook:
     shown = bounds(limit)
     if tried is None:
@@ -195,19 +195,23 @@ def _limit(
     if tried.status != "measured":
         return LimitOutlook(name, shown, "too few people", side, advice=tried.reason)
     half = (tried.upper - tried.lower) / 2
-    if innocent is None or not half > 0:
+    if plan is None or not half > 0:
         return LimitOutlook(name, shown, "not an estimate", side, value=tried.value)
-    room = min(bound for bound in (_room(limit.max, innocent, 1), _room(limit.min, innocent, -1)) if bound is not None)
-    # an audit asks about no more rows than these, however many people there are
-    scaled = half * math.sqrt(trial / min(side, QUERY_ROWS))
+    room = min(
+        bound
+        for bound in (_room(limit.max, plan.innocent, 1), _room(limit.min, plan.innocent, -1))
+        if bound is not None
+    )
+    most = QUERY_ROWS if plan.queried else math.inf  # asked about, however many people there are
+    scaled = half * math.sqrt(trial / min(side, most))
     if room <= 0:
         advice = "the limit lies on the wrong side of what an innocent release has"
         return LimitOutlook(name, shown, "too few people", side, None, tried.value, scaled, advice)
     needed = math.ceil(trial * (_PASSES * half / room) ** 2)
-    if needed <= min(side, QUERY_ROWS):
+    if needed <= min(side, most):
         return LimitOutlook(name, shown, "decidable", side, needed, tried.value, scaled)
-    wider = f"a limit about {_PASSES * scaled:.2g} from {innocent:g}"
-    if needed > QUERY_ROWS:
+    wider = f"a limit about {_PASSES * scaled:.2g} from {plan.innocent:g}"
+    if needed > most:
         advice = f"no number of people, since an audit asks about {QUERY_ROWS} rows at most; {wider} would do"
         return LimitOutlook(name, shown, "too few people", side, None, tried.value, scaled, advice)
     advice = f"{needed} people on each side would do; so would {wider}"

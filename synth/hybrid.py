@@ -23,6 +23,7 @@ from synth.folds import LEAST_PEOPLE, folds_of
 from synth.model import Recipe
 from synth.release import released_rows
 from synth.selection import SelectionTrace, select, unselected
+from synth.selection.select import LEAST_WEIGHT
 from synth.visits import Visits, keys_are_asked_for
 
 Progress = Callable[[str, float], None]
@@ -33,8 +34,6 @@ MINIMUM_PEOPLE = 11
 
 Ten is the bound of the US Centers for Medicare and Medicaid Services' cell size suppression policy.
 """
-LEAST_WEIGHT = 0.05
-"""Learned weights below this are not worth a component: they are set to 0."""
 
 
 class HybridSynthesizer:

@@ -2,7 +2,8 @@
 
 Where a release tells which rows are one synthetic person's, the number of rows of a row's person is a column of its own
 while the rows are made, so that it goes with the other columns as it does in the real table. Afterwards rows of one
-number that agree in what does not change within a person are put together. The form is ours.
+number are put together that agree, as far as can be, in what does not change within a person; where they do not, all
+take the first one's cells, and columns that do change lose some of what tied them to these. The form is ours.
 
 What does not change is what the dictionary says (``per_patient``). Without differential privacy it is also learned, and
 so are the numbers that are told; with it both are public facts (:meth:`Visits.declared`), and the column is filled in

@@ -21,7 +21,7 @@ from policies import Measurement
 NAMES = ("exact_copy_excess", "near_copy_excess", "rare_copies")
 CONTROLS: dict[str, Plan] = {
     "exact_copy_excess": Plan(0.0, ("exact_copy_excess",), sees=("copies",)),
-    "near_copy_excess": Plan(0.0, ("near_copy_excess",), sees=("copies",)),
+    "near_copy_excess": Plan(0.0, ("near_copy_excess",), sees=("copies",), queried=True),
     "rare_copies": Plan(0.0, ("rare_copies",), sees=("copies", "outliers"), counted=True),
 }
 

@@ -12,7 +12,7 @@ from audit.tables import AuditTables
 from policies import Measurement
 
 NAMES = ("dcr_share",)
-CONTROLS: dict[str, Plan] = {"dcr_share": Plan(0.5, NAMES, sees=("copies", "lines", "overfit"))}
+CONTROLS: dict[str, Plan] = {"dcr_share": Plan(0.5, NAMES, sees=("copies", "lines", "overfit"), queried=True)}
 
 
 def dcr(tables: AuditTables, rng: np.random.Generator) -> tuple[Measurement, ...]:

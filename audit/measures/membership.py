@@ -21,9 +21,9 @@ from policies import Measurement
 
 NAMES = ("membership_auc", "membership_tpr", "membership_outlier_auc")
 CONTROLS: dict[str, Plan] = {
-    "membership_auc": Plan(0.5, ("membership_auc",), sees=("copies", "lines", "overfit")),
-    "membership_tpr": Plan(0.01, ("membership_tpr",), sees=("copies",)),
-    "membership_outlier_auc": Plan(0.5, ("membership_outlier_auc",), sees=("copies", "outliers")),
+    "membership_auc": Plan(0.5, ("membership_auc",), sees=("copies", "lines", "overfit"), queried=True),
+    "membership_tpr": Plan(0.01, ("membership_tpr",), sees=("copies",), queried=True),
+    "membership_outlier_auc": Plan(0.5, ("membership_outlier_auc",), sees=("copies", "outliers"), queried=True),
 }
 
 FALSE_ALARMS = 0.01  # share of people outside train whom the attacker may accuse

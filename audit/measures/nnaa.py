@@ -17,7 +17,7 @@ from policies import Measurement
 
 NAMES = ("nnaa_train", "nnaa_holdout", "nnaa_privacy_loss")
 TOUCHED = 3  # people a term depends on: the row's own, its neighbour of its own kind, its neighbour of the other
-CONTROLS: dict[str, Plan] = {"nnaa_privacy_loss": Plan(0.0, NAMES, sees=("copies", "lines", "overfit"))}
+CONTROLS: dict[str, Plan] = {"nnaa_privacy_loss": Plan(0.0, NAMES, sees=("copies", "lines", "overfit"), queried=True)}
 
 
 def nnaa(tables: AuditTables, rng: np.random.Generator) -> tuple[Measurement, ...]:

@@ -15,7 +15,7 @@ from scipy import stats
 from audit.intervals import difference_of_shares
 from audit.measures.copies import REAL
 from audit.neighbours import Rows, nearest, several
-from audit.outcome import FEWEST, measured, too_few, void_all
+from audit.outcome import FEWEST, UNEVEN, measured, too_few, void_all
 from audit.plan import Plan
 from audit.sides import REFERENCE_ROWS, draw_people
 from audit.straight import straighten
@@ -90,12 +90,15 @@ def line_reconstruction(tables: AuditTables, rng: np.random.Generator) -> tuple[
     if seen < 1 or looked_at["train"] < count["train"]:
         tail = 1 - (1 - tables.confidence) / 2
         expected = float(stats.gamma.ppf(tail, len(rebuilt["train"]) + 1))
-        # what holdout people are met by is chance, which the rows not looked at have as well (MOVER of two rates)
-        fewest = float(stats.gamma.ppf(1 - tail, len(rebuilt["holdout"]))) if len(rebuilt["holdout"]) else 0.0
-        above = expected / looked_at["train"] - share["train"]
-        below = share["holdout"] - fewest / looked_at["holdout"]
-        excess = share["train"] - share["holdout"] + float(np.hypot(above, below))
-        high = min(expected / looked_at["train"] / seen, max(excess, 0.0) / seen, 1.0)
+        high = min(expected / looked_at["train"] / seen, 1.0)
+        if looked_at["train"] == count["train"] <= UNEVEN * looked_at["holdout"]:
+            # what holdout people are met by is chance, which rows not looked at have as well (MOVER of two rates); a
+            # smaller holdout has nearest strangers further away, and is met by more of it
+            fewest = float(stats.gamma.ppf(1 - tail, len(rebuilt["holdout"]))) if len(rebuilt["holdout"]) else 0.0
+            above = expected / looked_at["train"] - share["train"]
+            below = share["holdout"] - fewest / looked_at["holdout"]
+            excess = share["train"] - share["holdout"] + float(np.hypot(above, below))
+            high = min(high, share["train"] + max(excess, 0.0) * (1.0 / seen - 1.0))
     method = (
         f"{len(meeting)} meeting points of lines around {len(asked)} released rows in {len(columns)} numeric columns"
         + ("" if len(columns) >= 3 else "; fewer than three, so no lines can be told apart")

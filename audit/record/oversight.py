@@ -181,16 +181,44 @@ def evaluate(record: ReleaseRecord, actions: tuple[ReleaseAction, ...], void: tu
     VerificationError
         Revoked; or, of an allowed release: refused by somebody, or fewer approvals than the policy demands.
     """
+    terms, found = record.oversight, standing(record, actions)
+    for each in actions:
+        if each.action == "revoke":
+            raise VerificationError(
+                f"revoked by {each.by} ({each.role}) on {each.at:%Y-%m-%d %H:%M:%S} UTC: {each.reason}; do not use it"
+            )
+    if record.allowed and found.refused:
+        first = found.refused[0]
+        raise VerificationError(
+            f"{_counted(len(found.refused), 'person refuses', 'people refuse')} this release, such as {first.by} "
+            f"({first.role}): {first.reason}; do not use it"
+        )
+    if record.allowed and len(found.approved) < terms.count:
+        raise VerificationError(
+            f"{len(found.approved)} of {terms.count} approvals that the policy demands ({' or '.join(terms.roles)}, "
+            "neither requester nor operator); do not use it before the custodian has them"
+            + "".join(f"; {each}" for each in void)
+        )
+    return Overseen(actions, found.approved, found.overridden, void)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Whose approval counts and who still refuses after all that was said; ``overridden`` are refusals overruled."""
+
+    approved: tuple[ReleaseAction, ...]
+    refused: tuple[ReleaseAction, ...]
+    overridden: tuple[ReleaseAction, ...]
+
+
+def standing(record: ReleaseRecord, actions: Iterable[ReleaseAction]) -> Standing:
+    """Each person's last word, from actions in the order of the log; revocations are for the caller to see."""
     terms = record.oversight
     involved = {same_person(name) for name in (terms.requester, terms.operator) if name is not None}
     approved: dict[str, ReleaseAction] = {}
     refused: dict[str, ReleaseAction] = {}
     overridden: list[ReleaseAction] = []
     for each in actions:
-        if each.action == "revoke":
-            raise VerificationError(
-                f"revoked by {each.by} ({each.role}) on {each.at:%Y-%m-%d %H:%M:%S} UTC: {each.reason}; do not use it"
-            )
         if each.action == "refuse":
             approved.pop(each.person, None)
             refused[each.person] = each
@@ -203,19 +231,7 @@ def evaluate(record: ReleaseRecord, actions: tuple[ReleaseAction, ...], void: tu
         elif each.action == "override":
             overridden += refused.values()
             refused.clear()
-    if record.allowed and refused:
-        first = next(iter(refused.values()))
-        raise VerificationError(
-            f"{_counted(len(refused), 'person refuses', 'people refuse')} this release, such as {first.by} "
-            f"({first.role}): {first.reason}; do not use it"
-        )
-    if record.allowed and len(approved) < terms.count:
-        raise VerificationError(
-            f"{len(approved)} of {terms.count} approvals that the policy demands ({' or '.join(terms.roles)}, neither "
-            "requester nor operator); do not use it before the custodian has them"
-            + "".join(f"; {each}" for each in void)
-        )
-    return Overseen(actions, tuple(approved.values()), tuple(overridden), void)
+    return Standing(tuple(approved.values()), tuple(refused.values()), tuple(overridden))
 
 
 def _judged(

@@ -18,7 +18,7 @@ from gateway.intake.guess import Proposal, propose
 from gateway.intake.raw import Cells, RawTable
 from gateway.intake.relations import determined, gives_away, ordered
 from gateway.intake.steady import steady
-from gateway.intake.traps import column_traps, gaps_that_follow, one_to_one, repeated_rows
+from gateway.intake.traps import Remark, column_traps, gaps_that_follow, one_to_one, repeated_rows
 from policies import Source, source_to_toml
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
@@ -26,6 +26,7 @@ _ESCAPES = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f
 _RULE_NAME = re.compile(r"(?!.*\sand\s)[^<>=!]+")
 _TOGETHER = (
     "one patient has several rows; to keep such rows together in a release, under fresh keys, write:  surrogate = true"
+    "  (under differential privacy only if it is publicly known that patients repeat)"
 )
 _WIDTH = 118
 _TOLD = 10
@@ -46,7 +47,7 @@ class Draft:
     table: RawTable
     proposals: Mapping[str, Proposal]
     people: NDArray[np.int64]
-    remarks: Mapping[str, tuple[str, ...]]
+    remarks: Mapping[str, tuple[Remark, ...]]
     head: tuple[str, ...]
     source: tuple[str, ...]
     columns: Mapping[str, tuple[str, ...]]
@@ -100,12 +101,12 @@ def propose_dictionary(raw: RawTable, name: str, source: Source = PLAIN, how: Se
     patient = _patient(raw, proposals)
     people = np.arange(raw.row_count) if patient is None else raw.columns[patient].codes.astype(np.int64)
     leaving = {column: raw.columns[column] for column in released}
-    for column, several in steady(leaving, people, np.random.default_rng(0)).items():
+    for column in steady(leaving, people, np.random.default_rng(0)):
         proposals[column].learn("per_patient", True)
-        proposals[column].reasons.append(f"the same in all rows of 99 % or more of {several} patients with several")
+        proposals[column].reasons.append("the same in all rows of 99 % or more of the patients with several")
     head = _head(raw, name, proposals, released, patient)
     remarks = {
-        column: (*proposal.reasons, *column_traps(column, raw.columns[column], proposal, people))
+        column: (*map(Remark, proposal.reasons), *column_traps(column, raw.columns[column], proposal, people))
         for column, proposal in proposals.items()
     }
     columns = {}
@@ -114,7 +115,7 @@ def propose_dictionary(raw: RawTable, name: str, source: Source = PLAIN, how: Se
         columns[column] = (
             "",
             f"[columns.{_key(column)}]",
-            *(f"# {_plain(remark)}" for remark in remarks[column]),
+            *(f"# {_plain(remark.text)}" for remark in remarks[column]),
             *(f"{fact} = {_value(fact, facts[fact])}" for fact in _ORDER if fact in facts),
         )
     outcomes = _outcomes(released, proposals)[:1]

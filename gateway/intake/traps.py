@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
@@ -20,7 +21,19 @@ _SMALL_SITE = 300  # people; with fewer a share is known to no better than 6 poi
 _ENOUGH = 20
 
 
-def column_traps(name: str, cells: Cells, proposal: Proposal, people: NDArray[np.int64]) -> list[str]:
+@dataclass(frozen=True)
+class Remark:
+    """What one comment says of a column.
+
+    ``spelled`` holds the values it quotes, as they stand in the text: whoever passes the text on decides by these
+    whether he may, since a cell can hold any sign and so cannot be found again in a text. Only suggestions quote any.
+    """
+
+    text: str
+    spelled: tuple[str, ...] = ()
+
+
+def column_traps(name: str, cells: Cells, proposal: Proposal, people: NDArray[np.int64]) -> list[Remark]:
     """Traps within one column: spikes, values and levels that may stand for missing, values filled in, categories that
     are rare or nearly constant.
 
@@ -33,7 +46,7 @@ def column_traps(name: str, cells: Cells, proposal: Proposal, people: NDArray[np
         return _category_traps(name, cells, proposal, people)
     if kind in ("date", "datetime"):
         rows = int(cells.counts[[text.startswith(_STAND_IN_DAYS) for text in cells.spellings]].sum())
-        return [f"TRAP {_cells(rows)} of a day that often stands for an unknown one"] if rows else []
+        return [Remark(f"TRAP {_cells(rows)} of a day that often stands for an unknown one")] if rows else []
     return []
 
 
@@ -83,7 +96,7 @@ def repeated_rows(columns: Mapping[str, Cells]) -> int:
     return len(rows) - len(np.unique(packed))
 
 
-def _numeric_traps(cells: Cells, proposal: Proposal) -> list[str]:
+def _numeric_traps(cells: Cells, proposal: Proposal) -> list[Remark]:
     kept = np.array([text not in proposal.missing for text in cells.spellings], dtype=np.bool_)
     values, where = np.unique(numbers(cells.spellings)[0][kept], return_inverse=True)
     counts = np.bincount(where, weights=cells.counts[kept]).astype(np.int64)
@@ -92,18 +105,18 @@ def _numeric_traps(cells: Cells, proposal: Proposal) -> list[str]:
     for end, word in ((0, "smallest"), (-1, "largest")):
         if len(values) >= 4 and _isolated(values, counts, end):
             kind = "zeros" if values[end] == 0 else "all-nines values" if _nines(values[end]) else f"the {word} value"
-            told.append(
-                f"TRAP {_cells(int(counts[end]))} of {kind} far from all others: missing in disguise, or a slip?"
-            )
+            found = f"TRAP {_cells(int(counts[end]))} of {kind} far from all others: missing in disguise, or a slip?"
+            told.append(Remark(found))
             if values[end] == 0 or _nines(values[end]):
-                told.append(f"if they are missing, write:  {_as_missing([f'{values[end]:.0f}'], proposal)}")
+                told.append(_as_missing("if they are missing, write", [f"{values[end]:.0f}"], proposal))
     zeros = int(counts[values == 0].sum())
     if len(values) > 20 and rows / 5 <= zeros < rows:
-        told.append(f"TRAP {zeros} of {rows} values are zero, the rest spread out: an amount that is mostly absent")
+        often = f"TRAP {zeros} of {rows} values are zero, the rest spread out: an amount that is mostly absent"
+        told.append(Remark(often))
     if len(values) >= 30:
         top, second = np.argsort(counts)[[-1, -2]]
         if values[top] != 0 and counts[top] >= 5 * counts[second] and counts[top] >= rows / 50:
-            told.append(f"TRAP one value stands in {counts[top]} of {rows} cells: filled in for missing ones?")
+            told.append(Remark(f"TRAP one value stands in {counts[top]} of {rows} cells: filled in for missing ones?"))
     return told
 
 
@@ -129,7 +142,7 @@ def _nines(value: float) -> bool:
     return abs(value) == float(digits) and set(digits) == {"9"}
 
 
-def _category_traps(name: str, cells: Cells, proposal: Proposal, people: NDArray[np.int64]) -> list[str]:
+def _category_traps(name: str, cells: Cells, proposal: Proposal, people: NDArray[np.int64]) -> list[Remark]:
     declared = proposal.facts["categories"]
     distinct = max(len(cells.spellings), 1)
     filled = cells.codes >= 0
@@ -139,23 +152,27 @@ def _category_traps(name: str, cells: Cells, proposal: Proposal, people: NDArray
     told = _hidden_missing(cells, proposal)
     if rare := int((per_category < RARE).sum()):
         told.append(
-            f"TRAP {rare} of {len(declared) if isinstance(declared, tuple) else 0} categories held by fewer than "
-            f"{RARE} people: merge them, or keep them only as public knowledge"
+            Remark(
+                f"TRAP {rare} of {len(declared) if isinstance(declared, tuple) else 0} categories held by fewer than "
+                f"{RARE} people: merge them, or keep them only as public knowledge"
+            )
         )
     small = int(((per_category >= RARE) & (per_category < _SMALL_SITE)).sum())
     if small and names.is_site(name):
         told.append(
-            f"TRAP {small} of {len(per_category)} sites have fewer than {_SMALL_SITE} people each: little can be said "
-            "of one alone, and what is said points at few"
+            Remark(
+                f"TRAP {small} of {len(per_category)} sites have fewer than {_SMALL_SITE} people each: little can be "
+                "said of one alone, and what is said points at few"
+            )
         )
     rows = int(cells.counts[kept].sum())
     rest = rows - int(cells.counts[kept].max(initial=0))
     if 0 < rest < rows / 100:
-        told.append(f"TRAP all but {rest} of {rows} values are the same: nearly constant")
+        told.append(Remark(f"TRAP all but {rest} of {rows} values are the same: nearly constant"))
     return told
 
 
-def _hidden_missing(cells: Cells, proposal: Proposal) -> list[str]:
+def _hidden_missing(cells: Cells, proposal: Proposal) -> list[Remark]:
     """Levels that may stand for no value: those other software drops unasked, and those that say unknown."""
     levels = {
         text: rows
@@ -165,24 +182,26 @@ def _hidden_missing(cells: Cells, proposal: Proposal) -> list[str]:
     told = []
     for text in sorted(levels.keys() & READ_AS_MISSING):
         told += [
-            f"TRAP {_cells(levels[text])} of a level that other software reads as missing: kept as a level",
-            f"if it means missing, strike it from categories and write:  {_as_missing([text], proposal)}",
+            Remark(f"TRAP {_cells(levels[text])} of a level that other software reads as missing: kept as a level"),
+            _as_missing("if it means missing, strike it from categories and write", [text], proposal),
         ]
     # a minus beside a plus is a result
     unknown = sorted(text for text in levels if says_unknown(text) and not (text == "-" and "+" in levels))
     if unknown:
+        rows = sum(levels[text] for text in unknown)
         told += [
-            f"TRAP {_cells(sum(levels[text] for text in unknown))} of a level that says unknown: missing in disguise?",
-            f"if they are missing, strike it from categories and write:  {_as_missing(unknown, proposal)}",
+            Remark(f"TRAP {_cells(rows)} of a level that says unknown: missing in disguise?"),
+            _as_missing("if they are missing, strike it from categories and write", unknown, proposal),
         ]
     return told
 
 
-def _as_missing(spellings: Sequence[str], proposal: Proposal) -> str:
+def _as_missing(when: str, spellings: Sequence[str], proposal: Proposal) -> Remark:
     """The lines that would make these spellings missing, beside those that the draft takes for missing already."""
     known = sorted(proposal.missing - {""})
-    listed = ", ".join(f'"{text}"' for text in dict.fromkeys((*known, *spellings)))
-    return f"missing = [{listed}]  and  nullable = true"
+    listed = tuple(dict.fromkeys((*known, *spellings)))
+    quoted = ", ".join(f'"{text}"' for text in listed)
+    return Remark(f"{when}:  missing = [{quoted}]  and  nullable = true", listed)
 
 
 def _cells(count: int) -> str:

@@ -23,6 +23,7 @@ Codes = NDArray[np.int32]
 
 _DAY = 86_400.0
 _ROUNDING = 1e-9
+_MOST_ROWS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -169,13 +170,13 @@ def domain_of(dictionary: Dictionary, cells: int) -> Domain:
     """The cells of a dictionary's columns, at most about ``cells`` of equal width for a number or date.
 
     Where synthetic patients are to have several rows (fresh keys of patients, more than one row each), the number of a
-    patient's rows is a column too: whole numbers from 1 to ``max_rows_per_patient``, in cells as any others.
+    patient's rows is a column too: 1 to ``max_rows_per_patient``, the small numbers in cells of their own.
 
     Raises
     ------
     PrivacyError
-        The dictionary still holds facts read off the data, leaves a dependency's values to be learned, or names
-        patients without bounding their rows.
+        The dictionary still holds facts read off the data, leaves a dependency's values to be learned, names patients
+        without bounding their rows, or bounds them by more than a million.
     """
     if dictionary.drafted:
         raise PrivacyError(
@@ -190,12 +191,13 @@ def domain_of(dictionary: Dictionary, cells: int) -> Domain:
         )
     if dictionary.patient is not None and dictionary.max_rows_per_patient is None:
         raise PrivacyError("rows belong to patients: declare max_rows_per_patient, the bound on one patient's rows")
+    if (dictionary.max_rows_per_patient or 1) > _MOST_ROWS:
+        raise PrivacyError(f"max_rows_per_patient must be at most {_MOST_ROWS:,}: the noise grows with it")
     names = dictionary.released
     columns = [_cells_of(name, dictionary.columns[name], cells) for name in names]
     visits = Visits.declared(dictionary)
     if visits is not None:
-        rows = Column(type="integer", minimum=1.0, maximum=float(visits.counts[-1]))
-        columns.append(_cells_of(visits.name, rows, cells))
+        columns.append(_numbers_of_rows(visits.name, len(visits.counts), cells))
     label = None if dictionary.target is None else names.index(dictionary.target)
     return Domain(tuple(columns), label, visits is not None)
 
@@ -218,6 +220,17 @@ def _cells_of(name: str, column: Column, cells: int) -> Cells:
         inner = np.linspace(0.0, points, cells - 1)
         starts = np.concatenate([[0.0], np.maximum(inner[:-1], np.nextafter(0.0, 1.0)), [points]])
     return Cells(name, column, len(starts) + int(column.nullable), True, starts, points, step)
+
+
+def _numbers_of_rows(name: str, bound: int, cells: int) -> Cells:
+    """Cells of 1 to ``bound`` rows: one each if there are enough, else for small numbers, and ever wider above."""
+    column = Column(type="integer", minimum=1.0, maximum=float(bound))
+    if bound <= cells:
+        starts = np.arange(float(bound))
+    else:
+        single = max(cells // 2, 1)
+        starts = np.union1d(np.arange(float(single)), np.floor(np.geomspace(single, bound - 1.0, cells - single)))
+    return Cells(name, column, len(starts), True, starts, float(bound), 1.0)
 
 
 def _step(column: Column) -> float:

@@ -146,8 +146,9 @@ class PrivateHybridSynthesizer:
         """As :meth:`sample`, with (rows,) codes of the synthetic person each row belongs to.
 
         Every row is another person unless the dictionary asks for fresh keys of its patients and bounds their rows by
-        two or more. Then people have as many rows as real ones have after bounding, up to the noise, and columns that
-        are declared ``per_patient`` are the same in all rows of a person. Of each number of rows, one person may be cut
+        two or more. Then people have as many rows as real ones have after bounding, up to the noise (and, where the
+        bound is greater than the number of cells, to the width of the cells of large numbers), and columns that are
+        declared ``per_patient`` are the same in all rows of a person. Of each number of rows, one person may be cut
         short, and a row that would break a rule is a person alone.
 
         Raises
@@ -164,7 +165,8 @@ class PrivateHybridSynthesizer:
         people = flow("people", _people_of, made, visits, self.dictionary, rng)
         if people.tainted:
             self.claim_ = None
-        return people.value
+        frame, codes = people.value
+        return frame, codes.copy()
 
     @property
     def _public_people(self) -> int | None:

@@ -102,6 +102,9 @@ class SealedTable:
             Shapes differ, or a code is outside its column's declared cells. Nothing has been charged by then.
         """
         system = randomness or SystemRandomness()
+        sources: frozenset[str] = frozenset()
+        if numbers is not None:
+            numbers, sources = unwrap("seal", numbers, bulk=True)
         remember(codes, frozenset({RAW}))
         table = checked_codes(codes, sizes if numbers is None else sizes[:-1], people, max_rows)
         _, owners = np.unique(np.asarray(people), return_inverse=True)
@@ -119,6 +122,7 @@ class SealedTable:
             max_rows=int(max_rows),
             budget=budget,
             randomness=system,
+            sources=sources,
         )
         return sealed
 

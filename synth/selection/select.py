@@ -11,6 +11,8 @@ from synth.selection.reward import TOLERANCE, Fold, Reward
 from synth.selection.search import gaussian_process, reinforce
 from synth.selection.trace import Point, SelectionTrace, Source, Terms
 
+LEAST_WEIGHT = 0.05
+"""Learned weights below this are not worth a component: they are set to 0."""
 _FINALISTS = 5
 _FINAL_EFFORT = 4
 
@@ -25,8 +27,9 @@ def select(
     """Search the simplex for the mixture with the best reward on validation rows, and return the whole trace.
 
     The single components and their even mixture come first and warm up the policy of :func:`reinforce`; a Gaussian
-    process search over the same points follows as a plain comparison. The best points of all are evaluated once more
-    with four times the draws, and the best of those is chosen: an evaluated point, never the policy's mean.
+    process search over the same points follows as a plain comparison. The best points of all, without weights too
+    small to be worth a component, are evaluated once more with four times the draws, and the best of those is chosen:
+    an evaluated point, never the policy's mean.
 
     Parameters
     ----------
@@ -56,6 +59,8 @@ def select(
     finalists = sorted(range(len(points)), key=lambda place: -(points[place].reward or 0.0))[:_FINALISTS]
     for place in finalists:
         weights = np.array([points[place].weights[name] for name in names])
+        weights = np.where(weights < min(LEAST_WEIGHT, weights.max()), 0.0, weights)
+        weights /= weights.sum()
         value, terms = reward(weights, rng, effort=_FINAL_EFFORT)
         points[place] = _point(points[place].source, names, weights, value, terms)
     chosen = max(finalists, key=lambda place: points[place].reward or 0.0)

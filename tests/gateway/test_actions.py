@@ -55,7 +55,12 @@ class Hospital:
         now = datetime.now(UTC).replace(microsecond=0)
         with workspace.log(unlocked).writer() as log:
             place = LogPosition(log.next_index, workspace.log_origin(), unlocked.log.public_key().public_bytes_raw())
-            values = {"oversight": TERMS, "registered_at": now, "decided_at": now, "log": place} | changes
+            values: dict[str, Any] = {
+                "oversight": TERMS,
+                "registered_at": now,
+                "decided_at": now,
+                "log": place,
+            } | changes
             envelope = sign(replace(record(DATA), **values).to_payload(), IN_TOTO, unlocked.gate)
             (workspace.records / f"{log.next_index:08d}-{name}.dsse.json").write_bytes(envelope)
             files = {**DATA, "record.dsse.json": envelope, "log-proof.json": log.append(envelope).to_bytes()}
@@ -252,6 +257,16 @@ def test_an_act_that_was_altered_in_the_workspace_is_not_left_out_in_silence(hos
     result = hospital.say("approve", bundle, "ada")
     assert result.exit_code == 2
     assert "the envelopes of 1 log entries are gone: an act may have been altered" in result.stderr
+    refused(hospital.verify(bundle), "1 person refuses")
+
+
+def test_an_act_that_was_taken_away_is_not_left_out_in_silence(hospital: Hospital) -> None:
+    bundle = hospital.bundle()
+    hospital.said(("approve", "ada"), ("refuse", "olga"), bundle=bundle)
+    next((hospital.folder / "ws" / "actions").glob("00000002-*")).unlink()
+    result = hospital.say("approve", bundle, "ada", reason="looked at it again")
+    assert result.exit_code == 2
+    assert "the envelopes of 1 log entries are gone: an act may have been altered or taken away" in result.stderr
     refused(hospital.verify(bundle), "1 person refuses")
 
 

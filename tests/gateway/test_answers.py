@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -17,6 +18,8 @@ from click.testing import Result
 
 from audit.record import keys, pkcs8
 from audit.record.approval import Action, ReleaseAction
+from audit.record.errors import LogError, RecordError
+from audit.record.keys import EnvelopeSigner
 from audit.record.statement import Oversight
 from audit.record.trust import Revocation
 from audit.tables import AuditTables
@@ -28,6 +31,7 @@ from gateway.errors import GatewayError
 from gateway.intake import take_snapshot
 from gateway.progress import Progress
 from gateway.release import Request, release_table
+from gateway.rotation import rotate
 from gateway.settings import load_settings
 from gateway.statements import read_dictionary, read_policy
 from tests.gateway.conftest import PASSPHRASE, Clinic, make_clinic
@@ -255,6 +259,99 @@ def test_an_act_that_is_not_in_the_log_changes_no_answer(clinic: Clinic) -> None
     (workspace.folder / "actions").mkdir(mode=0o700)
     (workspace.folder / "actions" / "00000002-crashed.dsse.json").write_bytes(refusal)
     assert find_answer(workspace, case, request_body(case, 150)["request"], now) is not None
+
+
+def officer_of(clinic: Clinic) -> EnvelopeSigner:
+    """The key of an officer whom the workspace lists from now on."""
+    officer = keys.generate_key()
+    ring = clinic.workspace.keyring
+    ring.with_key("officer", "Olga Officer", officer.public_key(), days=10, now=datetime.now(UTC)).save(
+        clinic.folder / "ws" / "keys"
+    )
+    return officer
+
+
+def say(clinic: Clinic, word: Action, officer: EnvelopeSigner, reason: str = "looked at it") -> None:
+    act(clinic.workspace, PASSPHRASE.encode(), clinic.folder / "bundle", word, officer, reason=reason)
+
+
+def crash(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_revocation_that_a_crash_cut_short_is_heard(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    officer, case = officer_of(clinic), case_of(clinic)
+    request, later = request_body(case, 150)["request"], datetime.now(UTC) + timedelta(minutes=1)
+    with monkeypatch.context() as patch:
+        patch.setattr("audit.record.log._finish", crash)  # the entry is pending: it stands
+        with pytest.raises(KeyboardInterrupt):
+            say(clinic, "revoke", officer)
+    with pytest.raises(LogError, match="was cut short before the log had all of it; run its command again"):
+        find_answer(clinic.workspace, case, request, later)
+    result = clinic.release(out="again")
+    assert (result.exit_code, (clinic.folder / "again").exists()) == (2, False)
+    refused = request_body(case_of(clinic, **strict(clinic)), 150)["request"]
+    assert find_answer(clinic.workspace, case_of(clinic, **strict(clinic)), refused, later) is not None
+    say(clinic, "revoke", officer, "once more")
+    assert find_answer(clinic.workspace, case, request, later) is None
+
+
+def strict(clinic: Clinic) -> dict[str, Any]:
+    """The policy of the release that was denied."""
+    policy_bytes, policy = read_policy(str(clinic.folder / "strict.toml"))
+    return {"policy": policy, "policy_bytes": policy_bytes}
+
+
+@pytest.mark.parametrize("loss", ["deleted", "among the records", "pending and deleted"])
+def test_a_revocation_that_was_taken_away_hands_nothing_out(
+    clinic: Clinic, loss: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    officer, case = officer_of(clinic), case_of(clinic)
+    with monkeypatch.context() as patch, contextlib.suppress(KeyboardInterrupt):
+        if loss.startswith("pending"):
+            patch.setattr("audit.record.log._finish", crash)
+        say(clinic, "revoke", officer)
+    (path,) = (clinic.folder / "ws" / "actions").iterdir()
+    if loss == "among the records":
+        path.rename(clinic.workspace.records / path.name)
+    else:
+        path.unlink()
+    with pytest.raises(RecordError, match="the envelopes of 1 log entries are gone: an act may have been"):
+        find_answer(clinic.workspace, case, request_body(case, 150)["request"], datetime.now(UTC))
+    assert clinic.release(out="again").exit_code == 2
+    assert not (clinic.folder / "again").exists()
+
+
+def test_neither_new_keys_nor_another_release_s_lost_record_lock_the_answers(clinic: Clinic) -> None:
+    officer, case = officer_of(clinic), case_of(clinic)
+    say(clinic, "approve", officer)
+    rotate(clinic.workspace, "gate", PASSPHRASE.encode())
+    rotate(clinic.workspace, "log", PASSPHRASE.encode())
+    request, later = request_body(case, 150)["request"], datetime.now(UTC) + timedelta(seconds=2)
+    assert find_answer(clinic.workspace, case, request, later) is not None
+    next(clinic.workspace.records.glob("00000001-*")).unlink()  # the ledger's decision says that it was a record
+    assert find_answer(clinic.workspace, case, request, later) is not None
+
+
+@pytest.mark.parametrize(
+    ("words", "handed_out"),
+    [
+        (("refuse", "override"), True),
+        (("refuse", "override", "refuse"), False),
+        (("override", "refuse"), False),
+        (("refuse", "approve"), True),
+        (("approve", "refuse"), False),
+    ],
+)
+def test_what_was_said_is_heard_in_its_order(clinic: Clinic, words: tuple[Action, ...], handed_out: bool) -> None:
+    officer, case = officer_of(clinic), case_of(clinic)
+    for number, word in enumerate(words):
+        say(clinic, word, officer, f"reason {number}")
+    acts = sorted((clinic.folder / "ws" / "actions").iterdir())
+    for number, path in enumerate(acts):  # the order is the log's, whatever the files are called
+        path.rename(path.with_name(f"{len(acts) - number}.dsse.json"))
+    with contextlib.nullcontext() if handed_out else pytest.raises(GatewayError, match="a person has refused it"):
+        assert find_answer(clinic.workspace, case, request_body(case, 150)["request"], datetime.now(UTC)) is not None
 
 
 def test_who_asks_makes_a_difference_only_where_approvals_are_demanded(clinic: Clinic) -> None:

@@ -169,6 +169,57 @@ def test_levels_that_may_mean_missing_are_told_and_those_of_a_few_not_spelled() 
     assert 'strike it from categories and write: missing = ["None"]' in words
 
 
+@pytest.mark.parametrize("gap", ["", " \n", "?", "Unknown", "Unknown\n/Missing", "Not Recorded"])
+@pytest.mark.parametrize("often", [1, 20])
+def test_no_suggestion_spells_a_value_of_one_person_whatever_else_it_lists(gap: str, often: int) -> None:
+    draft = drafted(
+        {
+            "dose": [gap] * often + [str(10 + i % 50) for i in range(139 - often)] + ["-999"],
+            "test": [gap] * often + (["high", "low"] * 70)[: 138 - often] + ["(unknown)", "not recorded"],
+            "ward": ["north", "south"] * 70,
+        }
+    )
+    assert '"-999"' in draft.toml
+    assert '"(unknown)"' in draft.toml
+    page = render_draft_page(draft)
+    for canary in ("-999", "−999", "(unknown)", "not recorded", *([gap] if often == 1 and gap.strip("? \n") else [])):
+        assert canary not in page
+    lines = draft.toml.split("\n")
+    places = re.findall(r"What to add if they are missing stands on line ([0-9]+)", Outline(page).words)
+    assert len(places) >= 2
+    assert all("missing = [" in lines[int(place) - 1] for place in places)
+
+
+def test_a_spelling_of_missing_that_few_people_use_is_not_spelled() -> None:
+    cells = ["NA"] * 11 + ["Not Recorded", "____", " "] + [str(20 + i % 60) for i in range(106)]
+    draft = drafted({"dose": cells, "ward": ["north", "south"] * 60})
+    page = render_draft_page(draft)
+    assert "Not Recorded" in draft.toml
+    assert "Not Recorded" not in page
+    assert "____" not in page
+    line = re.search(r"Spelled missing NA, see line ([0-9]+)", Outline(page).words)
+    assert line
+    assert draft.toml.split("\n")[int(line[1]) - 1].startswith("missing = [")
+    alone = render_draft_page(drafted({"dose": ["Not Recorded", *cells[14:]], "ward": ["a"] * 50 + ["b"] * 57}))
+    assert re.search(r"Spelled missing see line [0-9]+", Outline(alone).words)
+
+
+def test_how_many_patients_have_several_rows_cannot_be_derived() -> None:
+    """Of 60 patients 59 came twice: beside the count of people 59 would tell that one came once."""
+    owners = [i // 2 for i in range(119)]
+    page = render_draft_page(
+        drafted({
+            "patient_id": [f"p{i}" for i in owners],
+            "sex": ["fm"[i * 7 % 3 % 2] for i in owners],
+            "pulse": [str(60 + i * 17 % 40) for i in range(119)],
+        })
+    )  # fmt: skip
+    words = Outline(page).words
+    assert "People 60" in words
+    assert "The same in all rows of 99 % or more of the patients with several" in words
+    assert not re.search(r"\b59\b", words)
+
+
 def test_rules_and_dependencies_are_shown_as_the_lines_to_uncomment(page: str) -> None:
     words = Outline(page).words
     assert "# [[rules]]" in words
@@ -213,6 +264,7 @@ def test_a_wide_table_is_drawn_in_part_and_says_so(draft: Draft, monkeypatch: py
 @given(st.lists(names, min_size=1, max_size=3, unique=True), st.integers(1, 40), st.data())
 def test_any_table_gets_a_page_without_the_values_of_a_few(columns: list[str], rows: int, data: st.DataObject) -> None:
     cell = st.one_of(st.integers(10**6, 10**7).map(str), st.sampled_from(["zebra", "yak's", "<xerus>", "w&ombat"]))
+    cell |= st.sampled_from(["-999", "(unknown)", "Not Recorded", "Unknown\n/Missing", " \n", "-NaN", "____"])
     table: dict[str, Sequence[str | None]] = {}
     for name in columns:
         pool = data.draw(st.lists(cell, min_size=1, max_size=6))
@@ -228,8 +280,8 @@ def test_any_table_gets_a_page_without_the_values_of_a_few(columns: list[str], r
     for name, cells in table.items():
         for value in set(cells):
             enough = any(other.count(value) >= 11 for other in table.values())
-            if value is not None and not enough and not any(value in known for known in (*table, name)):
-                assert value not in parsed.words
+            if value and value.strip() and not enough and not any(value in known for known in (*table, name)):
+                assert " ".join(value.split()) not in parsed.words
 
 
 def test_the_command_writes_a_private_page_beside_the_same_draft(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.intake import IntakeError, RawTable, draft_dictionary, read_table, type_table
+from gateway.intake import IntakeError, RawTable, draft_dictionary, propose_dictionary, read_table, type_table
 from policies import Column, Dictionary, parse_dictionary
 from tests.gateway.intake.tables import names, texts
 
@@ -205,6 +205,19 @@ def test_levels_that_may_be_missing_are_told_beside_those_taken_for_missing() ->
     assert 'write:  missing = ["?", "NA"]  and  nullable = true' in told
     assert "TRAP 14 cells of a level that says unknown" in told
     assert 'write:  missing = ["?", "Unknown", "Unspecified"]  and  nullable = true' in told
+
+
+def test_a_remark_names_as_data_every_spelling_it_quotes() -> None:
+    cells = {"lab": ["?", " \n", "NA", "Unknown", "Unknown\n/Missing", "high", "low"] * 12}
+    cells["dose"] = [str(i % 40) for i in range(82)] + ["-999", "nan"]
+    draft = propose_dictionary(RawTable.from_text(cells), "t")
+    spelled = {name: [each.spelled for each in remarks if each.spelled] for name, remarks in draft.remarks.items()}
+    known = (" \n", "?")
+    assert spelled == {"lab": [(*known, "NA"), (*known, "Unknown", "Unknown\n/Missing")], "dose": [("nan", "-999")]}
+    for remarks in draft.remarks.values():
+        for remark in remarks:
+            assert remark.text.count('"') == 2 * len(remark.spelled)
+            assert all(f'"{each}"' in remark.text for each in remark.spelled)
 
 
 def test_na_among_numbers_is_missing() -> None:
@@ -404,10 +417,18 @@ def test_what_never_changes_within_a_patient_is_proposed_and_marked() -> None:
     text, dictionary = drafted(visits_of(300))
     assert [name for name, column in dictionary.columns.items() if column.per_patient] == ["sex"]
     assert "per_patient" in dictionary.columns["sex"].from_data
-    assert "# the same in all rows of 99 % or more of 300 patients with several" in text
+    assert "# the same in all rows of 99 % or more of the patients with several" in text
     changed = visits_of(300)
     changed["sex"][::60] = ["m" if each == "f" else "f" for each in changed["sex"][::60]]  # ten patients of 300
     assert not drafted(changed)[1].columns["sex"].per_patient
+
+
+def test_how_many_patients_have_several_rows_is_not_told() -> None:
+    """Beside the count of all patients it would tell that one alone came once."""
+    visits = {name: cells[:-1] for name, cells in visits_of(300).items()}
+    text, dictionary = drafted(visits)
+    assert dictionary.columns["sex"].per_patient
+    assert not re.search(r"\b(299|300)\b", "".join(line for line in text.splitlines() if line.startswith("#")))
 
 
 def test_nothing_is_proposed_of_a_few_patients_or_of_rows_that_are_patients() -> None:

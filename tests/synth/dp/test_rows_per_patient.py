@@ -19,10 +19,11 @@ from policies import Dictionary
 from synth.dp import measure, sealed
 from synth.dp.accounting import compose_epsilon
 from synth.dp.budget import PrivacyBudget
-from synth.dp.domain import domain_of
+from synth.dp.domain import _numbers_of_rows, domain_of
 from synth.dp.events import EnvelopeEvent, GaussianEvent, PrivacyError
 from synth.dp.plan import plan_of
 from synth.dp.private import PrivateHybridSynthesizer
+from synth.dp.provenance import RAW, remember
 from synth.dp.sealed import SealedTable
 from synth.visits import Visits
 
@@ -273,3 +274,29 @@ def test_numbers_outside_the_declared_cells_are_refused(numbers: list[int]) -> N
         SealedTable.seal(
             codes, (1, 3), np.zeros(4, int), 3, PrivacyBudget((TABLE,)), numbers=np.array(numbers, dtype=np.int32)
         )
+
+
+def test_cells_of_small_numbers_are_single_and_all_numbers_have_one() -> None:
+    for bound, cells in ((5, 8), (40, 8), (400, 128), (9, 8), (7, 2)):
+        column = _numbers_of_rows("n", bound, cells)
+        codes = column.encode(pd.Series(np.arange(1.0, bound + 1)))
+        assert column.size <= max(cells, 2) + 1
+        assert (np.diff(codes) >= 0).all()
+        assert set(codes) == set(range(column.size))
+        single = min(bound, max(cells // 2, 1))
+        assert list(codes[:single]) == list(range(single))
+
+
+def test_a_bound_no_table_can_have_is_refused_before_anything_is_laid_out() -> None:
+    with pytest.raises(PrivacyError, match="max_rows_per_patient"):
+        domain_of(dictionary(10**12), 8)
+
+
+@pytest.mark.parametrize("raw", [False, True])
+def test_cells_of_numbers_that_were_read_off_rows_taint_every_answer(raw: bool) -> None:
+    codes, people = np.zeros((6, 1), dtype=np.int32), np.array([0, 0, 1, 2, 3, 4])
+    numbers = np.array([0, 1], dtype=np.int32)
+    if raw:
+        remember(numbers, frozenset({RAW}))
+    closed = SealedTable.seal(codes, (1, 2), people, 2, PrivacyBudget((TABLE,)), numbers=numbers)
+    assert closed.table((1,), TABLE).tainted == raw
