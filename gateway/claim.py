@@ -35,8 +35,8 @@ NOT_COVERED = (
     "The commitment to the source table is a keyed digest: it tells nothing only while its key stays secret.",
     "The custodian sees the raw rows, the exact measurements and the memory of this machine, and is trusted with them.",
     (
-        "What the data dictionary states (columns, bounds, categories, rules, dependencies, head count, rows per patient "
-        "and what never changes within one) is taken for public knowledge."
+        "What the data dictionary states (columns, bounds, categories, rules, dependencies, head count, rows per "
+        "patient and what never changes within one) is taken for public knowledge."
     ),
     "Releases of the same patients from other datasets, or around this ledger, add to what can be learned about them.",
     (
