@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -80,6 +81,7 @@ def absences(
     sources : categorical columns without missing cells.
     minimum_people : a level that fewer people hold settles nothing.
     """
+    levels = {source: _levels_of(table[source], minimum_people, people) for source in sources}
     together: dict[bytes, list[str]] = {}
     for name in names:
         missing = table[name].isna().to_numpy()
@@ -90,9 +92,7 @@ def absences(
         missing = table[columns[0]].isna().to_numpy()
         best, most = None, 0.0
         for source in sources:
-            shares = _settled_levels(
-                missing, table[source].cat.codes.to_numpy().astype(np.intp), minimum_people, people
-            )
+            shares = levels[source].settled(missing)
             gain = sum(rows * abs(share - missing.mean()) for _, share, rows in shares)
             if source not in columns and gain > most:
                 best, most = Absence(tuple(columns), source, tuple((code, share) for code, share, _ in shares)), gain
@@ -101,13 +101,26 @@ def absences(
     return tuple(found)
 
 
-def _settled_levels(
-    missing: NDArray[np.bool_], codes: Codes, minimum_people: int, people: Person | None
-) -> list[tuple[int, float, int]]:
-    levels, places = np.unique(codes, return_inverse=True)
-    rows = np.bincount(places)
-    gone = np.bincount(places, weights=missing).astype(np.int64)
-    rate = float(missing.mean())
-    unlike = np.minimum(binom.cdf(gone, rows, rate), binom.sf(gone - 1, rows, rate)) < _CHANCE
-    able = unlike & (holders(places, len(levels), people) >= minimum_people)
-    return [(int(levels[k]), float(gone[k] / rows[k]), int(rows[k])) for k in np.flatnonzero(able)]
+@dataclass(frozen=True)
+class _Levels:
+    """Levels of a column by code, the rows of each, the place (n,) of each row's, and which enough people hold."""
+
+    codes: Codes
+    rows: Codes
+    places: Codes
+    held: NDArray[np.bool_]
+
+    def settled(self, missing: NDArray[np.bool_]) -> list[tuple[int, float, int]]:
+        """Code, share of missing cells (n,) and rows of every level where that share is not the table's."""
+        gone = np.bincount(self.places, weights=missing).astype(np.int64)
+        rate = float(missing.mean())
+        chance = np.minimum(binom.cdf(gone, self.rows, rate), binom.sf(gone - 1, self.rows, rate))
+        return [
+            (int(self.codes[k]), float(gone[k] / self.rows[k]), int(self.rows[k]))
+            for k in np.flatnonzero((chance < _CHANCE) & self.held)
+        ]
+
+
+def _levels_of(column: pd.Series[Any], minimum_people: int, people: Person | None) -> _Levels:
+    codes, places = np.unique(column.cat.codes.to_numpy().astype(np.intp), return_inverse=True)
+    return _Levels(codes, np.bincount(places), places, holders(places, len(codes), people) >= minimum_people)

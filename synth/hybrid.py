@@ -23,7 +23,6 @@ from synth.folds import LEAST_PEOPLE, folds_of
 from synth.model import Recipe
 from synth.release import released_rows
 from synth.selection import SelectionTrace, select, unselected
-from synth.selection.select import LEAST_WEIGHT
 from synth.visits import Visits, keys_are_asked_for
 
 Progress = Callable[[str, float], None]
@@ -140,7 +139,7 @@ class HybridSynthesizer:
             self._visits = replace(self._visits, ties=self._encoding.ties)
         tell("select", 0.1)
         self.trace_ = self._selected(scores, classes, owners, rng, lambda done: tell("select", 0.1 + 0.35 * done))
-        self.weights_ = _shares(self.trace_.weights, 0.0 if self.weights is not None else LEAST_WEIGHT)
+        self.weights_ = _shares(self.trace_.weights)
         tell("fit", 0.5)
         self._model = self._recipe.learn(
             self._encoding, scores, classes, owners, self.weights_, rng, lambda done: tell("fit", 0.5 + 0.5 * done)
@@ -273,7 +272,6 @@ class HybridSynthesizer:
         }
 
 
-def _shares(weights: Mapping[str, float], least: float) -> dict[str, float]:
+def _shares(weights: Mapping[str, float]) -> dict[str, float]:
     total = sum(weights.values())
-    kept = {name: w / total if w / total >= least else 0.0 for name, w in weights.items()}
-    return {name: w / sum(kept.values()) for name, w in kept.items()}
+    return {name: w / total for name, w in weights.items()}

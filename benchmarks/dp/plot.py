@@ -8,7 +8,8 @@ from typing import Any
 
 import matplotlib as mpl
 
-from benchmarks.dp.records import FIGURE_OF, TABLES, Method, Record, average, epsilons, finished
+from benchmarks.dp.records import FIGURE_OF, TABLES, Method, epsilons, finished
+from benchmarks.results import Record, average
 
 mpl.use("svg")
 mpl.rcParams["svg.hashsalt"] = "dp benchmark"  # the same figure is the same file

@@ -14,20 +14,9 @@ from pathlib import Path
 import click
 
 from benchmarks.dp.plot import plot
-from benchmarks.dp.records import (
-    COLUMNS,
-    FIGURE_OF,
-    NAMES,
-    TABLES,
-    Record,
-    average,
-    epsilons,
-    finished,
-    load,
-    markdown,
-    method_of,
-)
+from benchmarks.dp.records import COLUMNS, FIGURE_OF, NAMES, TABLES, epsilons, finished, method_of
 from benchmarks.dp.told import costs, equality, missing, spike
+from benchmarks.results import Record, average, load, markdown, number
 
 HERE = Path(__file__).resolve().parent
 CHECKS = HERE / "checks"
@@ -147,7 +136,9 @@ def head_to_head(records: Sequence[Record]) -> str:
         return "No seed has both yet.\n"
     times = [f"times our CPU s{', faster.py' if 'faster' in title else ''}" for title in CPU]
     titles = ["table", "epsilon", "peer", *COMPARED, *times, "seeds"]
-    return "Ours minus the peer: below 0 is better for the errors, above 0 for the AUC.\n\n" + markdown(titles, rows)
+    return "Ours minus the peer: below 0 is better for the errors, above 0 for the AUC.\n\n" + markdown(
+        titles, rows, texts=2
+    )
 
 
 def _differences(pairs: Sequence[tuple[Record, Record]]) -> list[str]:
@@ -169,9 +160,9 @@ def _means(records: Sequence[Record], table: str) -> str:
             tried = [r for r in records if method_of(r) == method and r["epsilon"] == epsilon]
             if tried:
                 ended = finished(tried, table)
-                cells = [_number(average(figure, ended), digits) for _, figure, digits in COLUMNS]
+                cells = [number(average(figure, ended), digits) for _, figure, digits in COLUMNS]
                 rows.append([_budget(epsilon), name, *cells, f"{len(ended)} of {len(tried)}"])
-    return markdown(["epsilon", "method", *(title for title, _, _ in COLUMNS), "runs finished"], rows)
+    return markdown(["epsilon", "method", *(title for title, _, _ in COLUMNS), "runs finished"], rows, texts=2)
 
 
 def _every_run(records: Sequence[Record]) -> str:
@@ -181,10 +172,10 @@ def _every_run(records: Sequence[Record]) -> str:
     for record in ranked:
         whole = record["outcome"] == "finished"
         cells = [
-            _number(figure(record), digits) if whole or title in COSTS else "-" for title, figure, digits in COLUMNS
+            number(figure(record), digits) if whole or title in COSTS else "-" for title, figure, digits in COLUMNS
         ]
         rows.append([_budget(record["epsilon"]), NAMES[method_of(record)], str(record["seed"]), *cells])
-    return markdown(["epsilon", "method", "seed", *(title for title, _, _ in COLUMNS)], rows)
+    return markdown(["epsilon", "method", "seed", *(title for title, _, _ in COLUMNS)], rows, texts=2)
 
 
 def _without_result(records: Sequence[Record]) -> str:
@@ -234,10 +225,6 @@ def _machines(records: Sequence[Record]) -> str:
 
 def _budget(epsilon: float | None) -> str:
     return "-" if epsilon is None else f"{epsilon:g}"
-
-
-def _number(value: float | None, digits: int) -> str:
-    return "-" if value is None else f"{value:.{digits}f}"
 
 
 if __name__ == "__main__":

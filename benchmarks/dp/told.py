@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from textwrap import fill
 
-from benchmarks.dp.records import NAMES, TABLES, Method, Record, average, cpu_seconds, markdown, method_of
+from benchmarks.dp.records import NAMES, TABLES, Method, method_of
+from benchmarks.results import Record, average, cpu_seconds, markdown
 
 WIDTH = 120
 EPSILONS = (1.0, 3.0, 8.0)
@@ -27,7 +28,7 @@ def costs(records: Sequence[Record]) -> str:
                 if runs:
                     cells = [", ".join(f"{seconds:.0f}" for seconds in side) or "-" for side in (plain, quick)]
                     rows.append([table, NAMES[method], f"{epsilon:g}", *cells])
-    return markdown(["table", "peer", "epsilon", "CPU s of each run, dpmm's own", "with faster.py"], rows)
+    return markdown(["table", "peer", "epsilon", "CPU s of each run, dpmm's own", "with faster.py"], rows, texts=2)
 
 
 def equality(folder: Path) -> str:
@@ -68,7 +69,7 @@ def equality(folder: Path) -> str:
         "largest difference of a pair's cell",
     ]
     titles += ["of a loss, relative", "synthetic rows", "CPU s of the estimates, dpmm", "faster.py"]
-    return markdown(titles, rows) + "\n" + fill(" ".join(alone), WIDTH) + "\n"
+    return markdown(titles, rows, texts=2) + "\n" + fill(" ".join(alone), WIDTH) + "\n"
 
 
 def spike(folder: Path) -> str:
@@ -97,7 +98,7 @@ def spike(folder: Path) -> str:
         f"Without the limit on the number of cells it is {100 * free:.0f} % in every repeat. On our cells, where an "
         "hour and a zero are cells of their own, MST's error falls as epsilon grows."
     )
-    table = markdown(["column", "spike", "epsilon", "median", "least", "most"], rows)
+    table = markdown(["column", "spike", "epsilon", "median", "least", "most"], rows, texts=2)
     title = "## Why dpmm's error on adult does not fall with epsilon"
     return "\n\n".join([title, fill(text, WIDTH), table + "\n" + fill(after, WIDTH)]) + "\n"
 

@@ -4,18 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchmarks.hybrid.records import (
-    FIGURE_OF,
-    TABLES,
-    Record,
-    average,
-    cpu_seconds,
-    figure,
-    markdown,
-    number,
-    runs_of,
-)
+from benchmarks.hybrid.records import FIGURE_OF, TABLES, figure, runs_of
 from benchmarks.hybrid.variants import ABLATION, OURS
+from benchmarks.results import Record, average, cpu_seconds, markdown, number
 from synth.hybrid import DEFAULT_COMPONENTS
 
 SECTIONS = (

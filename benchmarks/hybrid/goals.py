@@ -8,17 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from benchmarks.hybrid.records import (
-    TABLES,
-    Figure,
-    Record,
-    average,
-    figure,
-    markdown,
-    number,
-    runs_of,
-    within_one_error,
-)
+from benchmarks.hybrid.records import TABLES, figure, runs_of, within_one_error
+from benchmarks.results import Figure, Record, average, markdown, number
 
 SMALL = 1_000
 C2ST: Mapping[str, float] = {

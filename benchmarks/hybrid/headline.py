@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchmarks.hybrid.records import NAMES, TABLES, Column, Record, average, figure, markdown, number, runs_of
+from benchmarks.hybrid.records import NAMES, TABLES, Column, figure, runs_of
 from benchmarks.hybrid.variants import OURS, PAPER, PAPER_TWO
+from benchmarks.results import Record, average, markdown, number
 
 CLAIMED: tuple[Column, ...] = (
     ("KS, train", figure("ks_mean"), 4),

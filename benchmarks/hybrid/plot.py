@@ -8,7 +8,8 @@ from typing import Any
 
 import matplotlib as mpl
 
-from benchmarks.hybrid.records import FIGURE_OF, NAMES, TABLES, Record, average, figure, runs_of
+from benchmarks.hybrid.records import FIGURE_OF, NAMES, TABLES, figure, runs_of
+from benchmarks.results import Record, average
 
 mpl.use("svg")
 mpl.rcParams["svg.hashsalt"] = "hybrid benchmark"  # the same figure is the same file

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
-from statistics import mean
-from typing import Any
+from collections.abc import Mapping, Sequence
 
-Record = dict[str, Any]
-Figure = Callable[[Record], float | None]
+from benchmarks.results import Figure, Record, cpu_seconds, figure_at
+
 Column = tuple[str, Figure, int]
 
 TABLES = ("wdbc", "heart-disease", "heart-failure", "adult", "diabetes-130")
@@ -33,7 +29,7 @@ SCORES = ("accuracy", "macro_f1", "roc_auc", "g_mean")
 
 def figure(*path: str) -> Figure:
     """A number inside ``figures``, or None where it is not."""
-    return _at("figures", *path)
+    return figure_at("figures", *path)
 
 
 def within_one_error(record: Record) -> float | None:
@@ -48,18 +44,6 @@ def within_one_error(record: Record) -> float | None:
     ]
     return float(sum(gaps))
 
-
-def _at(*path: str) -> Figure:
-    def look(record: Record) -> float | None:
-        value: Any = record
-        for key in path:
-            value = value.get(key) if isinstance(value, dict) else None
-        return None if value is None else float(value)
-
-    return look
-
-
-cpu_seconds = _at("cost", "cpu_seconds")
 
 CLOSENESS: tuple[Column, ...] = (
     ("C2ST", figure("c2st_auc_vs_holdout"), 3),
@@ -117,35 +101,14 @@ UTILITY: tuple[Column, ...] = (
     ("G-mean", figure("tstr", "mean", "g_mean"), 3),
     ("of 12 within one error", within_one_error, 1),
     ("CPU s", cpu_seconds, 0),
-    ("fit CPU s", _at("fit_cpu_seconds"), 1),
-    ("draw CPU s", _at("sample_cpu_seconds"), 1),
-    ("wall s", _at("cost", "wall_seconds"), 0),
-    ("MB", _at("cost", "peak_mb"), 0),
+    ("fit CPU s", figure_at("fit_cpu_seconds"), 1),
+    ("draw CPU s", figure_at("sample_cpu_seconds"), 1),
+    ("wall s", figure_at("cost", "wall_seconds"), 0),
+    ("MB", figure_at("cost", "peak_mb"), 0),
 )
 FIGURE_OF = {title: measure for title, measure, _ in (*CLOSENESS, *PRIVACY, *UTILITY)}
 COSTS = ("CPU s", "fit CPU s", "draw CPU s", "wall s", "MB")
 
 
-def load(folder: Path) -> list[Record]:
-    """Every result of a folder, in the order of its names."""
-    return [json.loads(path.read_text()) for path in sorted(folder.glob("*/*.json"))]
-
-
 def runs_of(records: Sequence[Record], table: str, method: str) -> list[Record]:
     return [record for record in records if record["table"] == table and record["method"] == method]
-
-
-def average(measure: Figure, records: Iterable[Record]) -> float | None:
-    """The mean of a figure over the runs that have it; None where none has."""
-    values = [value for value in map(measure, records) if value is not None]
-    return mean(values) if values else None
-
-
-def markdown(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table whose first column is text and whose others are figures."""
-    lines = [titles, ["---"] + ["---:"] * (len(titles) - 1), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
-
-
-def number(value: float | None, digits: int) -> str:
-    return "-" if value is None else f"{value:.{digits}f}"

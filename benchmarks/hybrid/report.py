@@ -27,14 +27,10 @@ from benchmarks.hybrid.records import (
     TABLES,
     UTILITY,
     Column,
-    Record,
-    average,
     figure,
-    load,
-    markdown,
-    number,
     runs_of,
 )
+from benchmarks.results import Record, average, load, markdown, number
 
 HERE = Path(__file__).resolve().parent
 

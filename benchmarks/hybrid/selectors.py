@@ -24,7 +24,7 @@ from synth.folds import folds_of
 from synth.selection import SelectionTrace
 from synth.selection.reward import TOLERANCE, Reward
 from synth.selection.search import BATCH, GP_EVALUATIONS, UPDATES, gaussian_process
-from synth.selection.select import unselected
+from synth.selection.select import unselected, worthwhile
 from synth.selection.trace import Point, Source, Terms
 
 FINALISTS = 5
@@ -94,7 +94,7 @@ def searched(selector: str, names: tuple[str, ...], reward: Reward, rng: np.rand
         gaussian_process(evaluate, np.vstack(starts), np.array(rewards), rng, evaluations=EVALUATIONS)
     finalists = sorted(range(len(points)), key=lambda place: -(points[place].reward or 0.0))[:FINALISTS]
     for place in finalists:
-        weights = np.array([points[place].weights[name] for name in names])
+        weights = worthwhile(np.array([points[place].weights[name] for name in names]))
         value, terms = reward(weights, rng, effort=FINAL_EFFORT)
         points[place] = _point(source, names, weights, value, terms)
     chosen = max(finalists, key=lambda place: points[place].reward or 0.0)

@@ -17,6 +17,7 @@ Plain: as in synthpop, leaves of 5 whose values come out as they are. It copies 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -78,7 +79,7 @@ class ConditionalTrees:
         members = members_of(classes)
         self._codes = np.array(list(members))
         self._whole, self._moments = class_moments(scores, members)
-        self._columns: list[tuple[_Column, ...]] = []
+        self._columns: list[_Column] = []
         n, d = scores.shape
         if guarded and n < 2 * LEAF:
             return self
@@ -91,11 +92,10 @@ class ConditionalTrees:
             before = np.array(order[:position], dtype=np.intp)
             if len(before) > _FEATURES:
                 before = before[np.argsort(-related[column, before], kind="stable")[:_FEATURES]]
-            grove = (
-                _learned(column, before, scores, place, len(self._codes), _some(n, share, rng), rng, guarded=guarded)
-                for _ in range(trees)
+            fields = (_some(n, share, rng) for _ in range(trees))
+            self._columns.append(
+                _learned(column, before, scores, place, len(self._codes), fields, rng, guarded=guarded)
             )
-            self._columns.append(tuple(grove))
         return self
 
     def sample(self, classes: Codes, rng: np.random.Generator) -> Floats:
@@ -107,45 +107,54 @@ class ConditionalTrees:
             return out
         place = np.searchsorted(self._codes, classes)
         place[~np.isin(classes, self._codes)] = len(self._codes)
-        for grove in self._columns:
-            taken = rng.integers(len(grove), size=len(out))
-            for number, column in enumerate(grove):
-                rows = np.flatnonzero(taken == number)
-                out[rows, column.number] = column.draw(out[rows], place[rows], rng)
+        for column in self._columns:
+            out[:, column.number] = column.draw(out, place, rng)
         return out
 
 
 @dataclass(frozen=True)
 class _Column:
-    """How one column is drawn: features, tree, and the values (or residuals) of every leaf, leaf after leaf."""
+    """How one column is drawn: features, the trees on them, and how values (or residuals) of their leaves are moved."""
 
     number: int
     before: NDArray[np.intp]
     of_class: Floats
     of_level: tuple[_Levels, ...]
     line: Floats | None
+    grove: tuple[_Tree, ...]
+    tied: Floats
+    loose: Floats
+
+    def draw(self, rows: Floats, place: NDArray[np.intp], rng: np.random.Generator) -> Floats:
+        """(m,) cells, each by one of the trees, of rows (m, d) whose earlier columns stand."""
+        features = _features(self.of_class, self.of_level, place, rows[:, self.before])
+        drawn = np.empty(len(rows))
+        taken = rng.integers(len(self.grove), size=len(rows))
+        for number, tree in enumerate(self.grove):
+            own = np.flatnonzero(taken == number)
+            if len(own):
+                values = tree.draw(features[own], rng)
+                if len(self.loose) > 1:
+                    moving = ~np.isin(values, self.tied)
+                    values[moving] = _moved(values[moving], self.loose, rng)
+                drawn[own] = values
+        return drawn if self.line is None else drawn + features[:, : len(self.line)] @ self.line
+
+
+@dataclass(frozen=True)
+class _Tree:
+    """A tree and the values of every leaf, leaf after leaf."""
+
     tree: DecisionTreeRegressor
     starts: NDArray[np.intp]
     sizes: NDArray[np.intp]
     values: Floats
-    tied: Floats
-    loose: Floats
 
-    def features(self, rows: Floats, place: NDArray[np.intp]) -> Floats:
-        return _features(self.of_class, self.of_level, place, rows[:, self.before])
-
-    def draw(self, rows: Floats, place: NDArray[np.intp], rng: np.random.Generator) -> Floats:
-        if not len(rows):
-            return np.empty(0)
-        features = self.features(rows, place)
+    def draw(self, features: Floats, rng: np.random.Generator) -> Floats:
+        """(m,) values, each out of its row's leaf; m >= 1."""
         leaf = self.tree.apply(features)
-        drawn = self.values[self.starts[leaf] + rng.integers(self.sizes[leaf])]
-        if len(self.loose) > 1:
-            moving = ~np.isin(drawn, self.tied)
-            drawn[moving] = _moved(drawn[moving], self.loose, rng)
-        return np.asarray(
-            drawn if self.line is None else drawn + features[:, : len(self.line)] @ self.line, dtype=np.float64
-        )
+        drawn: Floats = self.values[self.starts[leaf] + rng.integers(self.sizes[leaf])]
+        return drawn
 
 
 def _learned(
@@ -154,11 +163,12 @@ def _learned(
     scores: Floats,
     place: NDArray[np.intp],
     classes: int,
-    grown: NDArray[np.intp],
+    fields: Iterable[NDArray[np.intp]],
     rng: np.random.Generator,
     *,
     guarded: bool,
 ) -> _Column:
+    """A column, with a tree grown on the rows of each field."""
     values = scores[:, column]
     waves = _waves(values)
     of_class = _class_features(waves, place, classes)
@@ -172,18 +182,31 @@ def _learned(
         tied = np.empty(0)
     goal = values[:, None]
     if guarded:
-        goal = _waves(values if line is None else values / max(float(values.std()), 1e-9))
+        goal = waves if line is None else _waves(values / max(float(values.std()), 1e-9))
+    grove = tuple(_grown(features, goal, values, field, rng, guarded=guarded) for field in fields)
+    loose = np.sort(values[~np.isin(values, tied)]) if guarded else np.empty(0)
+    return _Column(column, before, of_class, of_level, line, grove, tied, loose)
+
+
+def _grown(
+    features: Floats,
+    goal: Floats,
+    values: Floats,
+    field: NDArray[np.intp],
+    rng: np.random.Generator,
+    *,
+    guarded: bool,
+) -> _Tree:
+    """A tree grown on the rows of the field, its leaves filled with the values of all rows."""
     tree = DecisionTreeRegressor(
-        min_samples_leaf=_least(len(values), len(grown)) if guarded else _PLAIN_LEAF,
-        ccp_alpha=_PRUNING * float(goal[grown].var(axis=0).mean()) / len(grown) if guarded else 0.0,
+        min_samples_leaf=_least(len(values), len(field)) if guarded else _PLAIN_LEAF,
+        ccp_alpha=_PRUNING * float(goal[field].var(axis=0).mean()) / len(field) if guarded else 0.0,
         random_state=int(rng.integers(2**31)),
-    ).fit(features[grown], goal[grown])
+    ).fit(features[field], goal[field])
     leaf = tree.apply(features)
     sizes = np.bincount(leaf, minlength=tree.tree_.node_count)
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-    loose = np.sort(values[~np.isin(values, tied)]) if guarded else np.empty(0)
-    ordered = values[np.argsort(leaf, kind="stable")]
-    return _Column(column, before, of_class, of_level, line, tree, starts, sizes, ordered, tied, loose)
+    return _Tree(tree, starts, sizes, values[np.argsort(leaf, kind="stable")])
 
 
 @dataclass(frozen=True)

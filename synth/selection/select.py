@@ -59,14 +59,20 @@ def select(
     finalists = sorted(range(len(points)), key=lambda place: -(points[place].reward or 0.0))[:_FINALISTS]
     for place in finalists:
         weights = np.array([points[place].weights[name] for name in names])
-        weights = np.where(weights < min(LEAST_WEIGHT, weights.max()), 0.0, weights)
-        weights /= weights.sum()
+        weights = worthwhile(weights)
         value, terms = reward(weights, rng, effort=_FINAL_EFFORT)
         points[place] = _point(points[place].source, names, weights, value, terms)
     chosen = max(finalists, key=lambda place: points[place].reward or 0.0)
     fit_rows = sum(len(fold.fit.scores) for fold in folds)
     validation_rows = sum(len(fold.validation.scores) for fold in folds)
     return SelectionTrace(tuple(points), chosen, fit_rows, validation_rows, tolerance)
+
+
+def worthwhile(weights: Floats) -> Floats:
+    """Weights (k,) on the simplex without those below ``LEAST_WEIGHT``."""
+    kept = np.where(weights < min(LEAST_WEIGHT, weights.max()), 0.0, weights)
+    shares: Floats = kept / kept.sum()
+    return shares
 
 
 def unselected(names: Sequence[str], weights: Mapping[str, float] | None, reason: str) -> SelectionTrace:

@@ -333,10 +333,10 @@ def test_levels_that_exclude_each_other_never_meet_in_trees() -> None:
 def test_every_leaf_a_guarded_value_comes_from_holds_at_least_25_rows() -> None:
     scores, classes = correlated(700)
     component = ConditionalTrees().fit(scores, classes, np.random.default_rng(19))
-    for column in (tree for grove in component._columns for tree in grove):
-        leaves = column.tree.tree_.children_left == -1
-        assert column.sizes[leaves].min() >= LEAF
-        assert column.sizes[leaves].sum() == 700
+    for tree in (tree for column in component._columns for tree in column.grove):
+        leaves = tree.tree.tree_.children_left == -1
+        assert tree.sizes[leaves].min() >= LEAF
+        assert tree.sizes[leaves].sum() == 700
 
 
 def test_trees_tell_many_classes_apart() -> None:
