@@ -22,7 +22,8 @@ from synth.errors import SynthesisError
 from synth.folds import LEAST_PEOPLE, folds_of
 from synth.model import Recipe
 from synth.release import released_rows
-from synth.selection import SelectionTrace, select, unselected
+from synth.selection import Fold, SelectionTrace, select, unselected
+from synth.spacing import Spacing
 from synth.visits import Visits, keys_are_asked_for
 
 Progress = Callable[[str, float], None]
@@ -55,6 +56,8 @@ class HybridSynthesizer:
     people_per_knot : people whose values are averaged wherever a marginal is matched or a number comes back. 1
         publishes real values, the extremes included, and is never a default (I-12); 2 smooths two thirds as widely.
         Kept for comparison: no setting of the gate reaches it.
+    spacing : leave out some of the rows that lie nearer to learned rows than to those of unseen people; only in the
+        guarded form, and only where folds were made for the weights.
 
     Attributes
     ----------
@@ -79,6 +82,7 @@ class HybridSynthesizer:
         device: str = "cpu",
         minimum_people: int = MINIMUM_PEOPLE,
         people_per_knot: int = KNOT,
+        spacing: bool = True,
     ) -> None:
         self.dictionary = dictionary
         self.components = components
@@ -89,6 +93,7 @@ class HybridSynthesizer:
         self.device = device
         self.minimum_people = minimum_people
         self.people_per_knot = people_per_knot
+        self.spacing = spacing
 
     def fit(
         self,
@@ -138,8 +143,12 @@ class HybridSynthesizer:
         if self._visits is not None:
             self._visits = replace(self._visits, ties=self._encoding.ties)
         tell("select", 0.1)
-        self.trace_ = self._selected(scores, classes, owners, rng, lambda done: tell("select", 0.1 + 0.35 * done))
+        folds = self._folds(scores, classes, owners, rng, lambda done: tell("select", 0.1 + 0.35 * done))
+        self.trace_ = self._selected(folds, rng)
         self.weights_ = _shares(self.trace_.weights)
+        self._spacing = None
+        if folds and self.spacing and self.form == "guarded":
+            self._spacing = Spacing.learn(folds, self.weights_, self._encoding.snap(scores), rng)
         tell("fit", 0.5)
         self._model = self._recipe.learn(
             self._encoding, scores, classes, owners, self.weights_, rng, lambda done: tell("fit", 0.5 + 0.5 * done)
@@ -173,7 +182,9 @@ class HybridSynthesizer:
             raise SynthesisError("sample needs a fitted synthesizer: call fit first")
         if rows < 1:
             raise SynthesisError(f"rows must be 1 or more, found {rows}")
-        made = released_rows(rows, self._described, self._balance, self._model, self._encoding, self._absences, rng)
+        made = released_rows(
+            rows, self._described, self._balance, self._model, self._encoding, self._absences, self._spacing, rng
+        )
         if self._visits is None:
             return made, np.arange(rows, dtype=np.int64)
         return self._visits.grouped(made, self.dictionary, rng)
@@ -196,20 +207,27 @@ class HybridSynthesizer:
         ]
         return absences(table, free, sources, minimum_people=self.minimum_people, people=owners)
 
-    def _selected(
+    def _folds(
         self,
         scores: Floats,
         classes: NDArray[np.int64],
         owners: Person | None,
         rng: np.random.Generator,
         done: Callable[[float], None],
-    ) -> SelectionTrace:
+    ) -> list[Fold]:
+        """Folds to learn weights and spacing from; none where weights are given or there is too little."""
+        if self.weights is not None or not scores.shape[1]:
+            return []
+        if not self.spacing and (self.selection == "uniform" or len(self.components) == 1):
+            return []
+        return folds_of(self._recipe, self._encoding, scores, classes, owners, rng, done)
+
+    def _selected(self, folds: list[Fold], rng: np.random.Generator) -> SelectionTrace:
         if self.weights is not None:
             given = {name: float(self.weights.get(name, 0.0)) for name in self.components}
             return unselected(self.components, given, "weights were given")
-        if self.selection == "uniform" or len(self.components) == 1 or not scores.shape[1]:
+        if self.selection == "uniform" or len(self.components) == 1 or not self._encoding.width:
             return unselected(self.components, None, "nothing was to be selected")
-        folds = folds_of(self._recipe, self._encoding, scores, classes, owners, rng, done)
         if not folds:
             return unselected(self.components, None, f"selection needs {LEAST_PEOPLE} people")
         return select(self.components, folds, rng)
@@ -268,6 +286,7 @@ class HybridSynthesizer:
             "minimum_people": self.minimum_people,
             "rows_per_person": self._visits is not None,
             "people_per_knot": self.people_per_knot,
+            "spacing": self._spacing is not None,
             "device": self.device,
         }
 

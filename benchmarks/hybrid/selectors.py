@@ -20,8 +20,7 @@ from numpy.typing import NDArray
 from benchmarks.hybrid.variants import settings
 from policies import Dictionary
 from synth import HybridSynthesizer
-from synth.folds import folds_of
-from synth.selection import SelectionTrace
+from synth.selection import Fold, SelectionTrace
 from synth.selection.reward import TOLERANCE, Reward
 from synth.selection.search import BATCH, GP_EVALUATIONS, UPDATES, gaussian_process
 from synth.selection.select import unselected, worthwhile
@@ -58,15 +57,7 @@ class SearchedHybrid(HybridSynthesizer):
         super().__init__(dictionary, **options)
         self.selector = selector
 
-    def _selected(
-        self,
-        scores: Floats,
-        classes: NDArray[np.int64],
-        owners: NDArray[np.int64] | None,
-        rng: np.random.Generator,
-        done: Callable[[float], None],
-    ) -> SelectionTrace:
-        folds = folds_of(self._recipe, self._encoding, scores, classes, owners, rng, done)
+    def _selected(self, folds: list[Fold], rng: np.random.Generator) -> SelectionTrace:
         if not folds:
             return unselected(self.components, None, "too few people to select")
         return searched(self.selector, self.components, Reward.of(folds, rng, tolerance=TOLERANCE), rng)

@@ -17,6 +17,7 @@ MEASURES: Mapping[str, str] = {
     "choose": "which table the model is farthest from (L1 distance less the noise to come; a stop candidate)",
     "measure": "counts of the chosen table, or of a label table again after a stop",
     "train": "gradients of a conditional variational autoencoder, one row of a sampled patient, clipped",
+    "publication decision": "yes-votes of disjoint parts of the patients",
 }
 NOT_COVERED: tuple[str, ...] = (
     "the audit's own measurements on real rows, and the decision that rests on them",

@@ -113,11 +113,18 @@ def layout_of(columns: int, signal: float) -> Layout:
 
 
 def plan_of(
-    dictionary: Dictionary, people: int, epsilon: float, delta: float, *, network: bool = False
+    dictionary: Dictionary,
+    people: int,
+    epsilon: float,
+    delta: float,
+    *,
+    network: bool = False,
+    beside: tuple[PureEvent, ...] = (),
 ) -> tuple[Domain, Plan]:
     """The domain and the plan for a table of ``people`` patients at (``epsilon``, ``delta``).
 
-    ``network`` asks for a DP-SGD network, which is in the plan only where the number of patients carries it.
+    ``network`` asks for a DP-SGD network, which is in the plan only where the number of patients carries it. What is
+    spent ``beside`` the plan costs no more together with it than (``epsilon``, ``delta``).
 
     Raises
     ------
@@ -156,8 +163,8 @@ def plan_of(
             _descent(scale, people, shares.train) if trained else None,
         )
 
-    events = calibrate(lambda scale: build(scale).events, epsilon, delta)
-    found = {event.stage: event for event in events}
+    events = calibrate(lambda scale: (*build(scale).events, *beside), epsilon, delta)
+    found = {event.stage: event for event in events[: len(events) - len(beside)]}
     return domain, Plan(people, signal, layout, fine_columns, **found)  # type: ignore[arg-type]  # stages name fields
 
 
@@ -194,10 +201,18 @@ def _descent(scale: float, people: int, share: float) -> SampledGaussianEvent:
     return SampledGaussianEvent("train", multiplier, rate, _STEPS)
 
 
-def head_count_events(epsilon: float, delta: float) -> tuple[PureEvent, EnvelopeEvent]:
-    """What is charged where the number of patients is not public: a noisy count, then a plan within the rest."""
-    part = HEAD_COUNT_SHARE * epsilon
-    rest = math.nextafter(epsilon - part, 0.0)  # or the two could add up to a rounding error above epsilon
+def head_count_events(
+    epsilon: float, delta: float, beside: tuple[PureEvent, ...] = ()
+) -> tuple[PureEvent, EnvelopeEvent]:
+    """What is charged where the number of patients is not public: a noisy count, then a plan within the rest.
+
+    What is spent ``beside`` them comes off first.
+    """
+    left = epsilon - math.fsum(event.count * event.epsilon for event in beside)
+    part = HEAD_COUNT_SHARE * left
+    rest = math.nextafter(left - part, 0.0)  # or the two could add up to a rounding error above epsilon
+    for _ in range(4 * len(beside)):  # each sum may round up once more
+        rest = math.nextafter(rest, 0.0)
     return PureEvent("head count", part), EnvelopeEvent("plan", rest, delta)
 
 

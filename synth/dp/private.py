@@ -17,7 +17,7 @@ from synth.dp.budget import PrivacyBudget
 from synth.dp.claim import Claim, claim_of
 from synth.dp.coarsen import Coarse
 from synth.dp.domain import Codes, Domain, domain_of
-from synth.dp.events import Event, PrivacyError, SampledGaussianEvent
+from synth.dp.events import Event, PrivacyError, PureEvent, SampledGaussianEvent
 from synth.dp.fitted import Fitted, Settled, mixed, rows_of, settled
 from synth.dp.loglinear import LogLinear
 from synth.dp.measure import Measured, measured
@@ -44,6 +44,7 @@ class PrivateHybridSynthesizer:
     people : public number of patients; without it the dictionary's, and without that a noisy count is charged.
     components : generators to mix, names in :data:`synth.dp.starting.DEFAULT_COMPONENTS`.
     device : where torch computes.
+    beside : what somebody else draws from the same budget; ``epsilon`` and ``delta`` hold for all of it together.
 
     Attributes
     ----------
@@ -63,6 +64,7 @@ class PrivateHybridSynthesizer:
         people: int | None = None,
         components: tuple[str, ...] = DEFAULT_COMPONENTS,
         device: str = "cpu",
+        beside: tuple[PureEvent, ...] = (),
     ) -> None:
         self.dictionary = dictionary
         self.epsilon = epsilon
@@ -70,6 +72,7 @@ class PrivateHybridSynthesizer:
         self.people = people
         self.components = components
         self.device = device
+        self.beside = beside
 
     def plan(self) -> tuple[Event, ...]:
         """What is to be charged before rows are read.
@@ -177,12 +180,14 @@ class PrivateHybridSynthesizer:
         domain_of(self.dictionary, 8)
         people = self._public_people
         if people is None:
-            return head_count_events(self.epsilon, self.delta), None
-        planned = self._planned(people, self.epsilon, self.delta)
-        return planned[1].events, planned
+            return (*head_count_events(self.epsilon, self.delta, self.beside), *self.beside), None
+        planned = self._planned(people, self.epsilon, self.delta, self.beside)
+        return (*planned[1].events, *self.beside), planned
 
-    def _planned(self, people: int, epsilon: float, delta: float) -> tuple[Domain, Plan]:
-        return plan_of(self.dictionary, people, epsilon, delta, network="cvae" in self.components)
+    def _planned(
+        self, people: int, epsilon: float, delta: float, beside: tuple[PureEvent, ...] = ()
+    ) -> tuple[Domain, Plan]:
+        return plan_of(self.dictionary, people, epsilon, delta, network="cvae" in self.components, beside=beside)
 
     def _sealed(
         self,
@@ -197,7 +202,7 @@ class PrivateHybridSynthesizer:
             domain, plan = planned
             sealed = _seal(table, domain, owners, limit, budget)
             return sealed, domain, plan, public(plan.people)
-        count, envelope = head_count_events(self.epsilon, self.delta)
+        count, envelope = head_count_events(self.epsilon, self.delta, self.beside)
         rough = domain_of(self.dictionary, 8)
         first = _seal(table, rough, owners, limit, budget)
         noisy = flow("head count", _at_least_one, first.count(count))

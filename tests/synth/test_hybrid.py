@@ -246,6 +246,15 @@ def test_given_weights_are_used_as_given_and_nothing_is_selected() -> None:
     assert made.trace_.points[made.trace_.chosen].source == "given"
 
 
+@pytest.mark.parametrize(
+    ("options", "spaced"),
+    [({}, True), ({"spacing": False}, False), ({"form": "plain"}, False), ({"weights": {"copula": 1}}, False)],
+)
+def test_rows_are_spaced_where_it_can_be_learned_and_the_settings_say_so(options: dict[str, Any], spaced: bool) -> None:
+    """The plain form is to copy people as the literature has it."""
+    assert fitted(table_of(120), dictionary_of(), **options).settings_["spacing"] is spaced
+
+
 def test_too_few_people_for_a_selection_get_even_weights_and_the_reason() -> None:
     made = fitted(table_of(30), dictionary_of(), components=("copula", "noise"))
     assert made.weights_ == {"copula": 0.5, "noise": 0.5}

@@ -1,0 +1,159 @@
+"""Which of the made rows lie nearer to rows that were learned from than rows of a model that never saw them would?
+
+Every model leans a little towards the rows it was fitted on. What is left of that after selection is measured where it
+can be, on people the model of a fold has not seen, and taken off again by making too many rows and leaving out some:
+no row is refused for being near to somebody, but rows as near are made as rare as chance makes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.isotonic import IsotonicRegression
+
+from synth.calibration.quantiles import Floats
+from synth.encoding import Encoding
+from synth.model import Model
+from synth.selection import Fold
+
+BANDS = 10
+"""Ranks of nearness, equally many rows in each, that are told apart."""
+MOST_ODDS = 6.0
+"""Largest odds of being kept over the smallest: what is rarer among unseen people stays that rare."""
+SURPLUS = 1.5
+"""Rows made for each that is kept, over the largest odds, so that the odds come out nearly as they should."""
+_NEIGHBOUR = 5
+_SPACED_ROWS = 2_000
+_ROUNDS = 50
+_BLOCK_CELLS = 4_000_000
+
+Small = NDArray[np.float32]
+Ranks = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Spacing:
+    """Odds (b,) of keeping a made row, by its rank of nearness to the (n, d) rows that were learned from.
+
+    Nearness is the distance to the nearest of these rows over the distance to the fifth nearest of the made rows, so
+    that crowds and lonely places compare. Odds never fall with distance and have a mean of 1.
+    """
+
+    learned: Small
+    odds: Floats
+
+    @classmethod
+    def learn(
+        cls, folds: Sequence[Fold], weights: Mapping[str, float], learned: Floats, rng: np.random.Generator
+    ) -> Spacing:
+        """From what mixtures of the folds' pools do; ``learned`` (n, d) are all rows, as the table would show them.
+
+        In each fold a row of the mixture has a distance to the rows its components were fitted on and one to as many
+        rows of other people. Odds are raised and lowered, band by band, until both are distributed alike among the rows
+        that are kept: then nothing of the nearness tells which of the two the model has seen.
+
+        Parameters
+        ----------
+        folds : at least one, with a pool for each of ``weights`` in the same order.
+        """
+        seen, unseen = [], []
+        for fold in folds:
+            near, far = _nearnesses(fold, list(weights.values()), rng)
+            cuts = np.quantile(near, np.linspace(0.0, 1.0, BANDS + 1)[1:-1])
+            seen.append(np.searchsorted(cuts, near, side="right"))
+            unseen.append(np.searchsorted(cuts, far, side="right"))
+        return cls(learned.astype(np.float32), _odds(np.concatenate(seen), np.concatenate(unseen)))
+
+    def draw(self, model: Model, encoding: Encoding, strata: NDArray[np.int64], rng: np.random.Generator) -> Floats:
+        """(m, d) scores of the mixture for strata (m,): more are made, and as many kept in each stratum."""
+        times = int(np.ceil(SURPLUS * self.odds.max()))
+        many = np.repeat(strata, times)
+        scores = model.mixture.draw(many, rng)
+        shown = encoding.snap(model.calibration.apply(scores, many, rng))
+        kept = self.kept(shown, many, np.bincount(strata, minlength=int(many.max(initial=0)) + 1), rng)
+        result = np.empty((len(strata), scores.shape[1]))
+        result[np.argsort(strata, kind="stable")] = scores[kept]
+        return result
+
+    def kept(
+        self, shown: Floats, strata: NDArray[np.int64], wanted: NDArray[np.int64], rng: np.random.Generator
+    ) -> Ranks:
+        """Made rows (m, d) to keep, ``wanted`` of each stratum and stratum by stratum, by the odds of their nearness.
+
+        References
+        ----------
+        Weighted sampling without replacement: Efraimidis and Spirakis, Information Processing Letters 97 (2006).
+        """
+        rows = shown.astype(np.float32)
+        nearness = nearest(rows, self.learned) / _room(rows, rng)
+        ranks = np.empty(len(rows), dtype=np.intp)
+        ranks[np.argsort(nearness, kind="stable")] = np.arange(len(rows))
+        keys = rng.standard_exponential(len(rows)) / self.odds[ranks * len(self.odds) // max(len(rows), 1)]
+        order = np.lexsort((keys, strata))
+        counts = np.bincount(strata, minlength=len(wanted))
+        starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+        return np.concatenate([order[s : s + n] for s, n in zip(starts, wanted, strict=True)])
+
+
+def nearest(rows: Small, among: Small, own: Ranks | None = None, place: int = 1) -> Floats:
+    """Euclidean distance (m,) of each row (m, d) to the ``place``-th nearest of (n, d) others.
+
+    ``own`` (m,) is where a row itself stands among the others, -1 where it does not, and is passed over. Equal rows
+    come out at a distance of 0, or near it by the rounding of single precision.
+    """
+    result = np.empty(len(rows))
+    lengths = (among**2).sum(axis=1)
+    step = max(_BLOCK_CELLS // max(len(among), 1), 1)
+    for start in range(0, len(rows), step):
+        block = rows[start : start + step]
+        squares = lengths - 2.0 * (block @ among.T)
+        if own is not None:
+            here = np.flatnonzero(own[start : start + step] >= 0)
+            squares[here, own[start : start + step][here]] = np.inf
+        best = squares.min(axis=1) if place == 1 else np.partition(squares, place - 1, axis=1)[:, place - 1]
+        result[start : start + step] = np.maximum(best + (block**2).sum(axis=1), 0.0)
+    return np.sqrt(result)
+
+
+def _nearnesses(fold: Fold, weights: Sequence[float], rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """Nearness of mixture rows to rows of the fit half, and to as many of the validation half."""
+    size = min(len(fold.fit.scores), len(fold.validation.scores))
+    fit, validation = (
+        rows.scores[rng.permutation(len(rows.scores))[:size]].astype(np.float32) for rows in (fold.fit, fold.validation)
+    )
+    most = min(len(pool.scores) for pool in fold.pools)
+    drawn = [
+        pool.scores[rng.permutation(len(pool.scores))[: round(weight * most)]]
+        for pool, weight in zip(fold.pools, weights, strict=True)
+    ]
+    rows = np.vstack(drawn).astype(np.float32)
+    room = _room(rows, rng)
+    return nearest(rows, fit) / room, nearest(rows, validation) / room
+
+
+def _room(rows: Small, rng: np.random.Generator) -> Floats:
+    """Distance of each row to the fifth nearest of some of them; 1 where there is none."""
+    some = np.sort(rng.permutation(len(rows))[:_SPACED_ROWS])
+    if len(some) <= _NEIGHBOUR:
+        return np.ones(len(rows))
+    own = np.full(len(rows), -1, dtype=np.intp)
+    own[some] = np.arange(len(some))
+    room = nearest(rows, rows[some], own, _NEIGHBOUR)
+    return np.where(room > 0, room, 1.0)
+
+
+def _odds(seen: Ranks, unseen: Ranks) -> Floats:
+    """Odds by band of ``seen`` that make both bands (m,) of the rows equally distributed, as far as they can rise."""
+    odds = np.ones(BANDS)
+    order = np.arange(BANDS)
+    for _ in range(_ROUNDS):
+        weight = odds[seen]
+        have, wanted = (np.bincount(bands, weights=weight, minlength=BANDS) + 1.0 for bands in (seen, unseen))
+        raised = odds * np.sqrt(wanted / have)
+        odds = IsotonicRegression().fit_transform(order, raised, sample_weight=have)
+        odds = np.maximum(odds, odds.max() / MOST_ODDS)
+        odds = odds / odds.mean()
+    return odds
