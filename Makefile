@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint format clean bench bench-dp fuzz
+.PHONY: demo test lint format clean bench bench-dp bench-gate fuzz
 
 demo: $(VENV)/.gate  ## The main job on the Wisconsin breast cancer table: one refusal, one release, both verified.
 	$(BIN)/gateway demo --out sluice-demo
@@ -55,6 +55,14 @@ build/bench-dp/dpmm/.done: benchmarks/dp/peers/requirements-dpmm.txt
 	$(PEER_PYTHON) -m venv build/bench-dp/dpmm
 	build/bench-dp/dpmm/bin/pip install --quiet --requirement $<
 	@touch $@
+
+# Hours, most of them audits of large tables. SOURCE as above, BENCH more options of benchmarks/gate/power.py, such as
+# BENCH='--cells adult-500 --repetitions 5'.
+bench-gate: $(VENV)/.dev  ## Every missing audit of planted leaks and honest releases, what an audit costs, then the page.
+	@test -n '$(SOURCE)' || { echo 'make bench-gate SOURCE=folder-of-the-public-tables' >&2; exit 2; }
+	$(BIN)/python -m benchmarks.gate.power --source '$(SOURCE)' $(BENCH)
+	OMP_NUM_THREADS=2 $(BIN)/python -m benchmarks.gate.speed --out benchmarks/gate/results/speed.json
+	$(BIN)/python -m benchmarks.gate.page
 
 # For SECONDS, from the corpus in the repository; what it finds is kept in build/fuzz. Linux, and a Python atheris is made for.
 SECONDS ?= 600

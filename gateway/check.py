@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from audit.report import render_evidence_report
 from audit.report.inputs import Distances, EvidenceInputs
 from gateway.assessment import CLAIMED, Assessment, assess, without_claim
 from gateway.bundle import check_output
+from gateway.earlier import Earlier
 from gateway.files import write_private
 from gateway.intake import (
     IntakeError,
@@ -56,6 +59,7 @@ def check_file(
     policy_name: str,
     report: Path | None,
     *,
+    earlier: Sequence[Path] = (),
     seed: np.random.SeedSequence,
     progress: Progress,
 ) -> Checked:
@@ -63,6 +67,9 @@ def check_file(
 
     Without a holdout every measure that compares people the tool has seen with people it has not is inconclusive, and
     a limit on it is not met: half of ``real`` would be no holdout, since the tool has learned from it.
+
+    ``earlier`` are files made of the same people and given away before: the cumulative measures are taken on all of
+    them and ``synthetic`` together. None of them may have been learned from the holdout either.
 
     Raises
     ------
@@ -76,6 +83,7 @@ def check_file(
     _, dictionary = read_dictionary(dictionary_file)
     progress.stage("reading the tables")
     released = type_table(read_table(synthetic), dictionary, released=True)
+    before = _together(earlier, dictionary)
     private = policy.differential_privacy is not None
     learned = take_snapshot(real, dictionary.source).table()
     seen = type_table(
@@ -95,12 +103,17 @@ def check_file(
         # codes of two files name different people
         parts = seen, replace(unseen, people=unseen.people + seen.people_count)
     known = without_claim(NO_CLAIM) if private else ()
-    assessment = assess(released, *parts, dictionary, policy, audit_rng, progress, known)
+    assessment = assess(released, *parts, dictionary, policy, audit_rng, progress, known, before)
     if holdout is None:
         assessment = _without_comparisons(assessment, policy)
     if report is not None:
         write_private(report, _page(assessment, dictionary, policy, parts[0], compared=holdout is not None).encode())
     return Checked(assessment.decision, policy, time.monotonic() - started)
+
+
+def _together(files: Sequence[Path], dictionary: Dictionary) -> Earlier:
+    frames = [type_table(read_table(file), dictionary, released=True).frame for file in files]
+    return Earlier(pd.concat(frames, ignore_index=True) if frames else None, len(frames))
 
 
 def _check_apart(learned: RawTable, others: RawTable, dictionary: Dictionary) -> None:

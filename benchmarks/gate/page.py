@@ -33,7 +33,8 @@ Written by `python -m benchmarks.gate.page` from the files in `results/`; no fig
 Four public tables: *wdbc* (569 patients, 30 numbers and a diagnosis), *heart-disease* (920 patients, 15 mixed columns,
 many gaps), *adult* (48,842 people, 14 columns, nine of them categories) and *diabetes-130* (71,515 patients, 25
 columns, most of them categories). A table of n rows is drawn anew for every repetition and halved into **train** and
-**holdout**; as many people who are in neither make an **honest release**. A leak is planted in the honest release, in
+**holdout**; as many people who are in neither make an **honest release**. The limits of the packs were chosen on other
+draws from these tables than the ones reported here. A leak is planted in the honest release, in
 place of as many of its rows, or is all of it:
 
 - *copies p %*: train rows as they stand; *ten outliers*: the ten train rows farthest from everybody, as they stand;

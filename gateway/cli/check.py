@@ -37,6 +37,13 @@ from gateway.progress import Progress
     help="Real rows of other people that the tool has never seen. Without it nothing that compares the two can be "
     "measured, and a policy that limits such a measure denies.",
 )
+@click.option(
+    "--earlier",
+    multiple=True,
+    type=FILE,
+    help="A file made of the same people and given away before; repeat for each. The cumulative limits are held "
+    "against all of them together with SYNTHETIC; without any, against SYNTHETIC alone.",
+)
 @dictionary_option
 @policy_option
 @click.option("--report", type=FILE, help="Also write the report page here.")
@@ -58,6 +65,7 @@ def check(
     synthetic: Path,
     real: str,
     holdout: str | None,
+    earlier: tuple[Path, ...],
     dictionary_file: Path,
     policy_name: str,
     report: Path | None,
@@ -79,7 +87,15 @@ def check(
     seed = np.random.SeedSequence()
     with Progress(quiet=quiet) as progress:
         checked = check_file(
-            synthetic, real, holdout, dictionary_file, policy_name, report, seed=seed, progress=progress
+            synthetic,
+            real,
+            holdout,
+            dictionary_file,
+            policy_name,
+            report,
+            earlier=earlier,
+            seed=seed,
+            progress=progress,
         )
     decision = checked.decision
     if out is not None:
