@@ -148,7 +148,7 @@ class HybridSynthesizer:
         self.weights_ = _shares(self.trace_.weights)
         self._spacing = None
         if folds and self.spacing and self.form == "guarded":
-            self._spacing = Spacing.learn(folds, self.weights_, self._encoding.snap(scores), rng)
+            self._spacing = Spacing.learn(folds, self.weights_, self._encoding, scores, rng)
         tell("fit", 0.5)
         self._model = self._recipe.learn(
             self._encoding, scores, classes, owners, self.weights_, rng, lambda done: tell("fit", 0.5 + 0.5 * done)

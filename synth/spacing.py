@@ -26,7 +26,7 @@ MOST_ODDS = 6.0
 SURPLUS = 1.5
 """Rows made for each that is kept, over the largest odds, so that the odds come out nearly as they should."""
 _NEIGHBOUR = 5
-_SPACED_ROWS = 2_000
+_SPACED_ROWS = 10_000
 _ROUNDS = 50
 _BLOCK_CELLS = 4_000_000
 
@@ -36,7 +36,7 @@ Ranks = NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Spacing:
-    """Odds (b,) of keeping a made row, by its rank of nearness to the (n, d) rows that were learned from.
+    """Odds (b,) of keeping a made row, by its rank of nearness to the (n, w) rows that were learned from.
 
     Nearness is the distance to the nearest of these rows over the distance to the fifth nearest of the made rows, so
     that crowds and lonely places compare. Odds never fall with distance and have a mean of 1.
@@ -47,9 +47,14 @@ class Spacing:
 
     @classmethod
     def learn(
-        cls, folds: Sequence[Fold], weights: Mapping[str, float], learned: Floats, rng: np.random.Generator
+        cls,
+        folds: Sequence[Fold],
+        weights: Mapping[str, float],
+        encoding: Encoding,
+        scores: Floats,
+        rng: np.random.Generator,
     ) -> Spacing:
-        """From what mixtures of the folds' pools do; ``learned`` (n, d) are all rows, as the table would show them.
+        """From what mixtures of the folds' pools do; ``scores`` (n, d) are those of all rows that were learned from.
 
         In each fold a row of the mixture has a distance to the rows its components were fitted on and one to as many
         rows of other people. Odds are raised and lowered, band by band, until both are distributed alike among the rows
@@ -61,33 +66,32 @@ class Spacing:
         """
         seen, unseen = [], []
         for fold in folds:
-            near, far = _nearnesses(fold, list(weights.values()), rng)
+            near, far = _nearnesses(fold, list(weights.values()), encoding, rng)
             cuts = np.quantile(near, np.linspace(0.0, 1.0, BANDS + 1)[1:-1])
             seen.append(np.searchsorted(cuts, near, side="right"))
             unseen.append(np.searchsorted(cuts, far, side="right"))
-        return cls(learned.astype(np.float32), _odds(np.concatenate(seen), np.concatenate(unseen)))
+        return cls(encoding.apart(scores), _odds(np.concatenate(seen), np.concatenate(unseen)))
 
     def draw(self, model: Model, encoding: Encoding, strata: NDArray[np.int64], rng: np.random.Generator) -> Floats:
         """(m, d) scores of the mixture for strata (m,): more are made, and as many kept in each stratum."""
         times = int(np.ceil(SURPLUS * self.odds.max()))
         many = np.repeat(strata, times)
         scores = model.mixture.draw(many, rng)
-        shown = encoding.snap(model.calibration.apply(scores, many, rng))
+        shown = encoding.apart(model.calibration.apply(scores, many, rng))
         kept = self.kept(shown, many, np.bincount(strata, minlength=int(many.max(initial=0)) + 1), rng)
         result = np.empty((len(strata), scores.shape[1]))
         result[np.argsort(strata, kind="stable")] = scores[kept]
         return result
 
     def kept(
-        self, shown: Floats, strata: NDArray[np.int64], wanted: NDArray[np.int64], rng: np.random.Generator
+        self, rows: Small, strata: NDArray[np.int64], wanted: NDArray[np.int64], rng: np.random.Generator
     ) -> Ranks:
-        """Made rows (m, d) to keep, ``wanted`` of each stratum and stratum by stratum, by the odds of their nearness.
+        """Made rows (m, w) to keep, ``wanted`` of each stratum and stratum by stratum, by the odds of their nearness.
 
         References
         ----------
         Weighted sampling without replacement: Efraimidis and Spirakis, Information Processing Letters 97 (2006).
         """
-        rows = shown.astype(np.float32)
         nearness = nearest(rows, self.learned) / _room(rows, rng)
         ranks = np.empty(len(rows), dtype=np.intp)
         ranks[np.argsort(nearness, kind="stable")] = np.arange(len(rows))
@@ -118,18 +122,20 @@ def nearest(rows: Small, among: Small, own: Ranks | None = None, place: int = 1)
     return np.sqrt(result)
 
 
-def _nearnesses(fold: Fold, weights: Sequence[float], rng: np.random.Generator) -> tuple[Floats, Floats]:
+def _nearnesses(
+    fold: Fold, weights: Sequence[float], encoding: Encoding, rng: np.random.Generator
+) -> tuple[Floats, Floats]:
     """Nearness of mixture rows to rows of the fit half, and to as many of the validation half."""
     size = min(len(fold.fit.scores), len(fold.validation.scores))
     fit, validation = (
-        rows.scores[rng.permutation(len(rows.scores))[:size]].astype(np.float32) for rows in (fold.fit, fold.validation)
+        encoding.apart(rows.scores[rng.permutation(len(rows.scores))[:size]]) for rows in (fold.fit, fold.validation)
     )
     most = min(len(pool.scores) for pool in fold.pools)
     drawn = [
         pool.scores[rng.permutation(len(pool.scores))[: round(weight * most)]]
         for pool, weight in zip(fold.pools, weights, strict=True)
     ]
-    rows = np.vstack(drawn).astype(np.float32)
+    rows = encoding.apart(np.vstack(drawn))
     room = _room(rows, rng)
     return nearest(rows, fit) / room, nearest(rows, validation) / room
 

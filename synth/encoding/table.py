@@ -20,6 +20,7 @@ from synth.encoding.values import ValueCodec, snapped
 
 _FREQUENT = 0.05
 _CUTS = 8
+_LEVELS = 40
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,21 @@ class Encoding:
             if values.codec is not None and values.score >= 0:
                 result[:, values.score] = ndtri(snapped(ndtr(scores[:, values.score]), values.codec.spikes))
         return np.clip(result, -8.0, 8.0)
+
+    def apart(self, scores: Floats) -> NDArray[np.float32]:
+        """(m, w) rows whose distances mean the same for every kind of cell.
+
+        Two rows of different levels differ by 2 in squared distance, as two random numbers do on average; what is
+        missing is a level, and the number under it tells nothing. Levels beyond forty share columns in turn.
+        """
+        shown = self.snap(scores)
+        parts = [np.where(self.present(scores), shown, 0.0)[:, [v.score for v in self.values if v.score >= 0]]]
+        for levels in (*self.levels, *self.masks):
+            if levels.score >= 0:
+                codes = np.searchsorted(levels.codec.edges[1:-1], ndtr(shown[:, levels.score]), side="right")
+                count = min(len(levels.codec.edges) - 1, _LEVELS)
+                parts.append(codes[:, None] % count == np.arange(count))
+        return np.hstack(parts).astype(np.float32)
 
     def decode(self, scores: Floats, rng: np.random.Generator) -> dict[str, Any]:
         """Cells by column name, as a typed frame holds them.
