@@ -25,6 +25,8 @@ MOST_ODDS = 6.0
 """Largest odds of being kept over the smallest: what is rarer among unseen people stays that rare."""
 SURPLUS = 1.5
 """Rows made for each that is kept, over the largest odds, so that the odds come out nearly as they should."""
+MOST_MADE = 200_000
+"""Rows made at a time; of a larger request twice as many are made as are kept, and large odds come out smaller."""
 _NEIGHBOUR = 5
 _SPACED_ROWS = 10_000
 _ROUNDS = 50
@@ -74,7 +76,7 @@ class Spacing:
 
     def draw(self, model: Model, encoding: Encoding, strata: NDArray[np.int64], rng: np.random.Generator) -> Floats:
         """(m, d) scores of the mixture for strata (m,): more are made, and as many kept in each stratum."""
-        times = int(np.ceil(SURPLUS * self.odds.max()))
+        times = min(int(np.ceil(SURPLUS * self.odds.max())), max(MOST_MADE // max(len(strata), 1), 2))
         many = np.repeat(strata, times)
         scores = model.mixture.draw(many, rng)
         shown = encoding.apart(model.calibration.apply(scores, many, rng))

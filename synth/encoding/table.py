@@ -129,13 +129,15 @@ class Encoding:
         missing is a level, and the number under it tells nothing. Levels beyond forty share columns in turn.
         """
         shown = self.snap(scores)
-        parts = [np.where(self.present(scores), shown, 0.0)[:, [v.score for v in self.values if v.score >= 0]]]
+        numbers = [v.score for v in self.values if v.score >= 0]
+        # in single precision from here on: of many rows with many levels this is what takes memory
+        parts = [np.where(self.present(scores), shown, 0.0)[:, numbers].astype(np.float32)]
         for levels in (*self.levels, *self.masks):
             if levels.score >= 0:
                 codes = np.searchsorted(levels.codec.edges[1:-1], ndtr(shown[:, levels.score]), side="right")
                 count = min(len(levels.codec.edges) - 1, _LEVELS)
                 parts.append(codes[:, None] % count == np.arange(count))
-        return np.hstack(parts).astype(np.float32)
+        return np.hstack(parts).astype(np.float32, copy=False)
 
     def decode(self, scores: Floats, rng: np.random.Generator) -> dict[str, Any]:
         """Cells by column name, as a typed frame holds them.
