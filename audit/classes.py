@@ -6,6 +6,8 @@ classes). Where there are more subsets than ``CELLS`` and ``SUBSETS`` allow, ``r
 
 Numbers and times are binned by quantiles of train and holdout pooled: as many bins as leave each at least
 ``attacker_class_size`` people, but at most ``BINS``; equal values are never split. Missing is a value of its own.
+
+Codes of a table's columns are kept as long as the table is, since several measures ask for them.
 """
 
 from __future__ import annotations
@@ -14,11 +16,13 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 from audit.columns import common_codes, levels, numbers
+from audit.combinations import Narrow, narrowed
 from audit.sides import SIDES, Side
 from audit.tables import AuditTables
 
@@ -27,6 +31,7 @@ CELLS = 40_000_000  # rows of the three tables times subsets, before subsets are
 SUBSETS = (200, 5_000)  # but never fewer nor more than these
 
 Codes = NDArray[np.int64]
+Whole = Mapping[str, tuple[Mapping[Side, Narrow], int]]  # by column: codes of each table, and how many there are
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,23 @@ class Coded:
 
 def coded(tables: AuditTables) -> Coded:
     """Levels and bins of all released columns."""
+    if tables not in _CODED:
+        _CODED[tables] = _coded(tables)
+    return _CODED[tables]
+
+
+def value_codes(tables: AuditTables) -> Whole:
+    """Codes of all released columns' values as they stand, without bins; missing is the last of a column."""
+    if tables not in _VALUES:
+        _VALUES[tables] = _value_codes(tables)
+    return _VALUES[tables]
+
+
+_CODED: WeakKeyDictionary[AuditTables, Coded] = WeakKeyDictionary()
+_VALUES: WeakKeyDictionary[AuditTables, Whole] = WeakKeyDictionary()
+
+
+def _coded(tables: AuditTables) -> Coded:
     codes: dict[Side, dict[str, Codes]] = {side: {} for side in SIDES}
     sizes: dict[str, int] = {}
     weights = np.concatenate([_weights(tables.people["train"]), _weights(tables.people["holdout"])])
@@ -120,7 +142,7 @@ def bin_starts(values: NDArray[np.float64], weights: NDArray[np.float64], people
 
 
 def combine(
-    columns: Sequence[Mapping[Side, Codes]], sizes: Mapping[str, int], names: Sequence[str]
+    columns: Sequence[Mapping[Side, Codes] | Mapping[Side, Narrow]], sizes: Mapping[str, int], names: Sequence[str]
 ) -> tuple[dict[Side, Codes], int]:
     """One code per row for the combination of several columns, equal exactly where all columns are."""
     ids: dict[Side, Codes] = {side: np.zeros(len(columns[0][side]), dtype=np.int64) for side in SIDES}
@@ -137,13 +159,17 @@ def combine(
 
 def identical_rows(tables: AuditTables) -> dict[Side, Codes]:
     """One code per row of each table, equal exactly where all released values are (missing equals missing)."""
-    columns: list[dict[Side, Codes]] = []
-    sizes: dict[str, int] = {}
+    found = value_codes(tables)
+    sizes = {name: size for name, (_, size) in found.items()}
+    return combine([codes for codes, _ in found.values()], sizes, tables.dictionary.released)[0]
+
+
+def _value_codes(tables: AuditTables) -> Whole:
+    found: dict[str, tuple[Mapping[Side, Narrow], int]] = {}
     for name in tables.dictionary.released:
         codes, distinct = common_codes({side: numbers(tables.frames[side], name) for side in SIDES})
-        columns.append(codes)
-        sizes[name] = len(distinct)
-    return combine(columns, sizes, tables.dictionary.released)[0]
+        found[name] = {side: narrowed(part, len(distinct)) for side, part in codes.items()}, len(distinct)
+    return found
 
 
 @dataclass(frozen=True)

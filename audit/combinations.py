@@ -2,7 +2,8 @@
 
 A table of 50 columns has 20,875 combinations of at most three. Each is one addition and one count per row, because the
 codes of a combination follow from those of the combination one column shorter. Counting is by direct addressing
-(``numpy.bincount``), which on codes this small is about ten times faster than a hash group-by of a database.
+(``numpy.bincount``), which on codes this small is about ten times faster than a hash group-by of a database. Codes are
+added as the narrowest integers that hold them, two bytes as a rule, since what an addition costs is memory.
 """
 
 from __future__ import annotations
@@ -11,16 +12,18 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-BUDGET = 6_000_000_000  # rows read over all combinations, about a minute; beyond it combinations are drawn
+BUDGET = 6_000_000_000  # rows read over all combinations, about half a minute; beyond it combinations are drawn
 SETUP = 20_000  # rows that could be read in the time a combination takes whatever its rows
 SPARSE = 16, 1 << 16  # codes per row, and codes in all, beyond which class codes are renumbered before counting
 LARGEST = 1 << 62  # codes an integer holds
 
 Codes = NDArray[np.int64]
+Narrow = NDArray[np.integer[Any]]
 Flags = NDArray[np.bool_]
 
 
@@ -65,11 +68,14 @@ def combinations(columns: int, most: int, rows: int, rng: np.random.Generator) -
 
 @dataclass(frozen=True)
 class Classes:
-    """Classes of one combination: a code in ``range(total)`` per real and per released row, and people per class."""
+    """Classes of one combination: a code in ``range(total)`` per real and per released row, and people per class.
+
+    Codes of released rows are as narrow as ``total`` allows: widen them before they are multiplied.
+    """
 
     columns: tuple[int, ...]
     real: Codes
-    released: Codes
+    released: Narrow
     total: int
     people: Codes
 
@@ -85,7 +91,11 @@ def classes_of(
     people : (n,) codes of the persons the real rows belong to
     """
     twins = _Twins.of(real, people)
-    start = _Prefix(np.zeros(len(people), np.int64), np.zeros(len(released[0]), np.int64), 1, twins.every)
+    columns = [
+        (narrowed(one, size), narrowed(other, size)) for one, other, size in zip(real, released, sizes, strict=True)
+    ]
+    nothing = np.zeros(len(people), np.uint16), np.zeros(len(released[0]), np.uint16)
+    start = _Prefix(*nothing, 1, twins.every)
     path: list[tuple[int, _Prefix]] = []
     for subset in chosen.chosen:
         kept = 0
@@ -94,47 +104,58 @@ def classes_of(
         del path[kept:]
         for column in subset[kept:-1]:
             before = path[-1][1] if path else start
-            longer = before.extended(real[column], released[column], sizes[column], twins.same[column])
+            longer = before.extended(*columns[column], sizes[column], twins.same[column])
             path.append((column, longer.renumbered()))
         column, before = subset[-1], path[-1][1] if path else start
-        last = before.extended(real[column], released[column], sizes[column], twins.same[column])
+        last = before.extended(*columns[column], sizes[column], twins.same[column])
         if last.sparse:
             last = last.renumbered()
-        yield Classes(subset, last.real, last.released, last.total, twins.sizes(last.real, last.total, last.same))
+        codes = last.real.astype(np.int64)  # as counting and looking up want them: once instead of for each
+        yield Classes(subset, codes, last.released, last.total, twins.sizes(codes, last.total, last.same))
 
 
 @dataclass(frozen=True)
 class _Prefix:
-    real: Codes
-    released: Codes
+    real: Narrow
+    released: Narrow
     total: int
     same: Flags  # of each pair of rows of one person, whether they are in one class
-    scaled: dict[int, tuple[Codes, Codes]] = field(default_factory=dict)  # codes times a size, for columns of that size
+    scaled: dict[int, tuple[Narrow, Narrow]] = field(
+        default_factory=dict
+    )  # codes times a size, for columns of that size
 
     @property
     def sparse(self) -> bool:
         return self.total > SPARSE[0] * (len(self.real) + len(self.released)) + SPARSE[1]
 
-    def extended(self, real: Codes, released: Codes, size: int, same: Flags) -> _Prefix:
+    def extended(self, real: Narrow, released: Narrow, size: int, same: Flags) -> _Prefix:
         if self.total == 1:
             return _Prefix(real, released, size, self.same & same)
         if self.total > LARGEST // size:
             return self.renumbered().extended(real, released, size, same)
         if size not in self.scaled:
-            self.scaled[size] = self.real * size, self.released * size
+            wide = [narrowed(part, self.total * size) for part in (self.real, self.released)]
+            self.scaled[size] = wide[0] * size, wide[1] * size
         left, right = self.scaled[size]
         return _Prefix(left + real, right + released, self.total * size, self.same & same)
 
     def renumbered(self) -> _Prefix:
-        """The same classes, codes without gaps."""
+        """The same classes, codes with fewer gaps than codes, or without any."""
         if not self.sparse:
-            used = np.zeros(self.total, dtype=np.bool_)
-            used[self.real] = True
-            used[self.released] = True
-            place = np.cumsum(used) - 1
-            return _Prefix(place[self.real], place[self.released], int(place[-1]) + 1, self.same)
-        distinct, place = np.unique(np.concatenate([self.real, self.released]), return_inverse=True)
+            used = np.bincount(self.real, minlength=self.total) + np.bincount(self.released, minlength=self.total) > 0
+            total = int(np.count_nonzero(used))
+            if 2 * total > self.total:
+                return self
+            place = narrowed(np.cumsum(used) - 1, total)
+            return _Prefix(place[self.real], place[self.released], total, self.same)
+        distinct, inverse = np.unique(np.concatenate([self.real, self.released]), return_inverse=True)
+        place = narrowed(inverse, len(distinct))
         return _Prefix(place[: len(self.real)], place[len(self.real) :], len(distinct), self.same)
+
+
+def narrowed(codes: Narrow, total: int) -> Narrow:
+    """Codes in ``range(total)`` as the narrowest integers that hold them, and the sum of such codes."""
+    return codes.astype(np.uint16 if total <= 1 << 16 else np.uint32 if total <= 1 << 32 else np.int64, copy=False)
 
 
 @dataclass(frozen=True)

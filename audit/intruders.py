@@ -18,7 +18,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from threadpoolctl import threadpool_limits
 
-from audit.neighbours import Matrix, Nearest, Rows, several, squared_blocks
+from audit.neighbours import Matrix, Nearest, Reference, Rows, several, squared_tiles
 from audit.sides import Side, Sides
 
 REAL: tuple[Side, Side] = ("train", "holdout")
@@ -70,12 +70,12 @@ def attacks(sides: Sides, rng: np.random.Generator) -> dict[str, tuple[Round, ..
     """
     asked = {side: sides.queries[side] for side in REAL}
     rows = {side: sides.matrix[side][asked[side]] for side in REAL}
-    released = sides.matrix["released"]
+    released, searched = sides.matrix["released"], sides.searched["released"]
     spaced = asked["train"][:: max(len(asked["train"]) // SPACED, 1)]
     strangers = sides.nearest("train", "holdout", spaced).distance
     unit = float(np.median(strangers)) or float(strangers.mean()) or 1.0
     width = BANDWIDTH * unit
-    found = {side: surroundings(rows[side], released, width) for side in REAL}
+    found = {side: surroundings(rows[side], searched, width) for side in REAL}
     gap = {side: found[side].nearest.distance for side in REAL}
     near = {side: np.log(gap[side] + FLOOR * unit) for side in REAL}
     near_some = np.unique(np.concatenate([found[side].nearest.index for side in REAL]))
@@ -91,10 +91,11 @@ def attacks(sides: Sides, rng: np.random.Generator) -> dict[str, tuple[Round, ..
     for half, reference in halves(sides, rng):
         compared = _some(reference, COMPARED, rng)
         known = sides.matrix["holdout"][compared]
+        known_table = Reference(known)
         part: dict[Side, Matrix] = {"train": rows["train"], "holdout": rows["holdout"][half]}
         close = {side: near[side] if side == "train" else near[side][half] for side in REAL}
         dense = {side: found[side].density if side == "train" else found[side].density[half] for side in REAL}
-        about = {side: surroundings(part[side], known, width) for side in REAL}
+        about = {side: surroundings(part[side], known_table, width) for side in REAL}
         stranger = {side: about[side].nearest for side in REAL}
         # peers are sought among those whose own distance to the release is known already
         others = np.setdiff1d(everyone, half)
@@ -134,34 +135,35 @@ class Surroundings:
     density: Floats
 
 
-def surroundings(queries: Matrix, reference: Matrix, width: float) -> Surroundings:
+def surroundings(queries: Matrix, reference: Matrix | Reference, width: float) -> Surroundings:
     """Both from one pass over the distances, because the distances are what costs.
 
-    The distance is exact; which row is called the nearest is so up to the rounding of the matrix product, see
-    ``audit.neighbours``. The density is the mean Gaussian kernel, up to a factor that is the same for every table.
+    Which row is called the nearest is so up to the rounding of the matrix product, see ``audit.neighbours``; the
+    distance is that of this row, measured exactly. The density is the mean Gaussian kernel, up to a factor that is the
+    same for every table.
     """
+    table = reference if isinstance(reference, Reference) else Reference(reference)
     scale = -1 / (2 * width * width)
     index = np.zeros(len(queries), dtype=np.int64)
     least = np.full(len(queries), np.inf)
     total = np.zeros(len(queries))
-    for begin in range(0, len(reference), TILE[1]):
-        for start, block, _ in squared_blocks(queries, reference[begin : begin + TILE[1]]):
-            for first in range(0, len(block), TILE[0]):
-                squared = block[first : first + TILE[0]]
-                part = slice(start + first, start + first + len(squared))
-                closest = squared.argmin(axis=1)
-                low = np.take_along_axis(squared, closest[:, None], axis=1)
-                squared -= low
-                squared *= scale
-                here, there = low[:, 0].astype(np.float64), least[part]
-                both = np.minimum(here, there)
-                total[part] *= np.exp(scale * (there - both))
-                total[part] += np.exp(scale * (here - both)) * np.exp(squared, out=squared).sum(axis=1)
-                index[part] = np.where(here < there, begin + closest, index[part])
-                least[part] = both
-    apart = queries - reference[index]
+    for begin, start, block in squared_tiles(queries, table, TILE[1]):
+        for first in range(0, len(block), TILE[0]):
+            squared = block[first : first + TILE[0]]
+            part = slice(start + first, start + first + len(squared))
+            closest = squared.argmin(axis=1)
+            low = np.take_along_axis(squared, closest[:, None], axis=1)
+            squared -= low
+            squared *= scale
+            here, there = low[:, 0].astype(np.float64), least[part]
+            both = np.minimum(here, there)
+            total[part] *= np.exp(scale * (there - both))
+            total[part] += np.exp(scale * (here - both)) * np.exp(squared, out=squared).sum(axis=1)
+            index[part] = np.where(here < there, begin + closest, index[part])
+            least[part] = both
+    apart = queries - table.rows[index]
     nearest_one = np.einsum("ij,ij->i", apart, apart)
-    return Surroundings(Nearest(np.sqrt(nearest_one), index), np.log(total / len(reference)) + scale * nearest_one)
+    return Surroundings(Nearest(np.sqrt(nearest_one), index), np.log(total / len(table.rows)) + scale * nearest_one)
 
 
 def _some(rows: Rows, most: int, rng: np.random.Generator) -> Rows:

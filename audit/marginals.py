@@ -38,20 +38,20 @@ def numeric_distances(tables: AuditTables, name: str, groups: Groups) -> tuple[F
     unit = float(np.ptp(train)) if len(train) else 0.0
     unit = unit or (float(np.ptp(known)) if len(known) else 0.0) or 1.0
     steps = np.diff(known) / unit
-    ks, wasserstein = [], []
-    for a, b in COMPARISONS:
-        lost = np.abs(absent[a] - absent[b])
-        if not len(known):
-            ks.append(lost)
-            wasserstein.append(lost)
-            continue
-        reached = [absent[side][:, None] + below[side] / total[side][:, None] for side in (a, b)]
-        ks.append(np.maximum(np.abs(reached[0] - reached[1]).max(axis=1), lost))
-        parts = [below[side] / np.maximum(below[side][:, -1:], 1.0) for side in (a, b)]
-        moved = np.abs(parts[0] - parts[1])[:, :-1] @ steps
-        present = 1.0 - np.maximum(absent[a], absent[b])
-        wasserstein.append(present * moved + lost)
-    return np.column_stack(ks), np.column_stack(wasserstein)
+    ks, wasserstein = (np.empty((len(absent["train"]), len(COMPARISONS))) for _ in range(2))
+    for replicate in range(len(ks)):  # one after the other: a row of each table fits where it is quick to reach
+        reached, parts = {}, {}
+        for side in SIDES:
+            counts = below[side][replicate]
+            reached[side] = absent[side][replicate] + counts / total[side][replicate]
+            parts[side] = counts / max(counts[-1], 1.0) if len(known) else counts
+        for place, (a, b) in enumerate(COMPARISONS):
+            lost = abs(absent[a][replicate] - absent[b][replicate])
+            present = 1.0 - max(absent[a][replicate], absent[b][replicate])
+            ks[replicate, place] = np.abs(reached[a] - reached[b]).max(initial=lost)
+            moved = float(np.abs(parts[a] - parts[b])[:-1] @ steps) if len(known) else 0.0
+            wasserstein[replicate, place] = present * moved + lost
+    return ks, wasserstein
 
 
 def total_variation(tables: AuditTables, name: str, groups: Groups) -> Floats:

@@ -12,6 +12,7 @@ from policies import Dictionary
 
 NOISE = 0.05  # standard deviations added to the numbers of a noised copy
 NEIGHBOURS = 5  # among which SMOTE draws the other end of a line
+SHARES = (0.15, 0.4)  # of the way from a person at which two rows lie on a line of a pencil
 NARROW = 0.5  # reach of an overfitted kernel, over the distance to the row's nearest stranger
 SWITCH = 0.05  # chance that an overfitted kernel draws a category anew
 
@@ -53,14 +54,19 @@ def on_lines(
 
 
 def between(
-    frame: pd.DataFrame, dictionary: Dictionary, start: Rows, end: Rows, rng: np.random.Generator
+    frame: pd.DataFrame,
+    dictionary: Dictionary,
+    start: Rows,
+    end: Rows,
+    rng: np.random.Generator,
+    share: Floats | None = None,
 ) -> pd.DataFrame:
-    """One row somewhere on the line between the rows at ``start`` and at ``end``, pair by pair.
+    """One row on the line between the rows at ``start`` and at ``end``, pair by pair, ``share`` of the way or anywhere.
 
     Numbers and times lie on the line, whole numbers rounded; where one is missing at either end, the nearer end's value
     is taken. Each category is that of one end or the other by a coin.
     """
-    share = rng.random(len(start))
+    share = rng.random(len(start)) if share is None else share
     ends = {name: np.where(rng.random(len(start)) < 0.5, start, end) for name in frame.columns}
     planted = pd.DataFrame({name: frame[name].iloc[rows].reset_index(drop=True) for name, rows in ends.items()})
     nearer = np.where(share < 0.5, start, end)
@@ -68,6 +74,25 @@ def between(
         line = values[start] + share * (values[end] - values[start])
         planted[name] = _column(planted, name, dictionary, np.where(np.isnan(line), values[nearer], line))
     return planted
+
+
+def pencils(
+    frame: pd.DataFrame, dictionary: Dictionary, numbers: Floats, people: Rows, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Four rows after each other for every fourth row of ``frame``: two on each of two lines to its nearest strangers.
+
+    ``numbers`` (n, d) are what an attacker measures lines in; people with an unknown one have no lines, nor has anybody
+    without five strangers. Where nobody has, ``frame`` as it stands.
+    """
+    known = np.flatnonzero(~np.isnan(numbers).any(axis=1))
+    near = several(numbers[known], numbers[known], NEIGHBOURS, people[known], people[known])
+    chosen = rng.permutation(np.flatnonzero((near >= 0).all(axis=1)))[: max(len(frame) // 4, 1)]
+    if not len(chosen):
+        return frame
+    two = rng.permuted(np.tile(np.arange(NEIGHBOURS), (len(chosen), 1)), axis=1)[:, :2]
+    ends = known[near[chosen[:, None], two]]
+    start, end = np.repeat(known[chosen], 4), np.repeat(ends, 2, axis=1).ravel()
+    return between(frame, dictionary, start, end, rng, np.tile(SHARES, 2 * len(chosen)))
 
 
 def overfitted(

@@ -14,13 +14,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from audit.neighbours import Matrix, Nearest, Rows, nearest
+from audit.neighbours import Matrix, Nearest, Reference, Rows, nearest
 
 Side = Literal["train", "holdout", "released"]
 SIDES: tuple[Side, ...] = ("train", "holdout", "released")
 
 REFERENCE_ROWS = 120_000
 QUERY_ROWS = 4_000
+ROUGH = 4  # one query in so many tells a row's spacing roughly
 
 
 class Sides:
@@ -28,20 +29,25 @@ class Sides:
 
     ``matrix[side]`` (m, w) and ``people[side]`` (m,) hold the drawn rows; positions everywhere count in them.
     ``queries[side]`` are the positions measures ask about. ``points`` is how many people there are in all; see ``ids``.
+    ``searched[side]`` are the drawn rows as a table to search. Tables given as such are taken as they are where all of
+    their rows are drawn, so that what was made of them for one search serves another.
     """
 
     def __init__(
         self,
-        matrices: Mapping[Side, Matrix],
+        matrices: Mapping[Side, Matrix] | Mapping[Side, Reference],
         people: Mapping[Side, Rows],
         sizes: Mapping[Side, int],
         rng: np.random.Generator,
     ) -> None:
         drawn = {side: draw_people(people[side], sizes[side], rng) for side in SIDES}
-        self.matrix: dict[Side, Matrix] = {
-            side: matrices[side] if len(drawn[side]) == len(people[side]) else matrices[side][drawn[side]]
-            for side in SIDES
-        }
+        self.searched: dict[Side, Reference] = {}
+        for side in SIDES:
+            given = matrices[side]
+            table = given if isinstance(given, Reference) else Reference(given)
+            whole = len(drawn[side]) == len(people[side])
+            self.searched[side] = table if whole else Reference(table.rows[drawn[side]], table)
+        self.matrix: dict[Side, Matrix] = {side: table.rows for side, table in self.searched.items()}
         self.people: dict[Side, Rows] = {side: people[side][drawn[side]] for side in SIDES}
         self.queries: dict[Side, Rows] = {side: draw_people(self.people[side], QUERY_ROWS, rng) for side in SIDES}
         self._ids: dict[Side, Rows] = {}
@@ -50,6 +56,7 @@ class Sides:
             _, person = np.unique(self.people[side], return_inverse=True)
             self._ids[side] = self.points + person.astype(np.int64)
             self.points += int(person.max(initial=-1)) + 1
+        self._rough: dict[Side, Matrix] = {}
         self._found: dict[tuple[Side, Side], Nearest] = {}
 
     def rows(self, side: Side) -> int:
@@ -74,7 +81,7 @@ class Sides:
             apart = of == among
             found = nearest(
                 self.matrix[of][missing],
-                self.matrix[among],
+                self.searched[among],
                 self.people[of][missing] if apart else None,
                 self.people[among] if apart else None,
             )
@@ -82,11 +89,37 @@ class Sides:
             known.index[missing] = found.index
         return Nearest(known.distance[wanted], known.index[wanted])
 
-    def rough_spacing(self, side: Side) -> Matrix:
-        """Distance of every row to the nearest of its own side's queries, its own person passed over."""
-        some = self.queries[side]
+    def spacing_bound(self, side: Side) -> Matrix:
+        """What the distance of every row to its nearest stranger on its own side is at the most.
+
+        It is the distance to the nearest of some of the side's queries, its own person passed over.
+        """
+        if side not in self._rough:
+            self._rough[side] = self._to_some(side, slice(None), self.queries[side][::ROUGH])
+        return self._rough[side]
+
+    def loneliest(self, side: Side, count: int) -> Rows:
+        """The ``count`` rows farthest from the nearest of their own side's queries, own person passed over, in order.
+
+        Every fourth query alone tells of most rows that they are too near; the others are held against all of them.
+        """
+        rough = self.spacing_bound(side).copy()
+        rest = np.delete(self.queries[side], np.s_[::ROUGH])
+        done = np.zeros(len(rough), dtype=np.bool_)
+        limit = np.sort(rough)[-min(count + count // 2, len(rough))]
+        while True:
+            asked = np.flatnonzero(~done & (rough >= limit))
+            if not len(asked):
+                break
+            rough[asked] = np.minimum(rough[asked], self._to_some(side, asked, rest))
+            done[asked] = True
+            limit = np.sort(rough[done])[-count]
+        return np.sort(np.argsort(-rough, kind="stable")[:count]).astype(np.int64)
+
+    def _to_some(self, side: Side, rows: Rows | slice, some: Rows) -> Matrix:
         matrix, people = self.matrix[side], self.people[side]
-        return nearest(matrix, matrix[some], people, people[some]).distance
+        table = Reference(matrix[some], self.searched[side])
+        return nearest(matrix[rows], table, people[rows], people[some]).distance
 
 
 def draw_people(people: Rows, rows: int, rng: np.random.Generator) -> Rows:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from audit.columns import numeric_columns
 from audit.encoding import Encoder
 from audit.errors import AuditError
-from audit.neighbours import Matrix
+from audit.neighbours import Matrix, Reference
 from audit.sides import REFERENCE_ROWS, Side, Sides
 from policies import Dictionary
 
@@ -90,6 +90,12 @@ class AuditTables:
         encoder = Encoder.fit(self.dictionary, (self.train, self.holdout), (self.released,))
         return {side: encoder.encode(frame) for side, frame in self.frames.items()}
 
+    @cached_property
+    def _searched(self) -> Mapping[Side, Reference]:
+        train = Reference(self.matrices["train"])
+        others: tuple[Side, ...] = ("holdout", "released")
+        return {"train": train, **{side: Reference(self.matrices[side], train) for side in others}}
+
     def sides(self, matching: Matching, rng: np.random.Generator) -> Sides:
         """Rows to compare, drawn by the first caller's ``rng`` and the same for every later caller.
 
@@ -104,7 +110,7 @@ class AuditTables:
         key = (train, holdout, released)
         if key not in self._sides:
             sizes: dict[Side, int] = {"train": train, "holdout": holdout, "released": released}
-            self._sides[key] = Sides(self.matrices, self.people, sizes, rng)
+            self._sides[key] = Sides(self._searched, self.people, sizes, rng)
         return self._sides[key]
 
 

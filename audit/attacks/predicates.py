@@ -108,11 +108,12 @@ class Population:
             asked = predicates.asked[:, place]
             start[asked, place] = np.searchsorted(ascending, predicates.low[asked, place])
             stop[asked, place] = np.searchsorted(ascending, predicates.high[asked, place], "right")
+        held = np.where(predicates.asked, stop - start, len(self.person) + 1)  # columns not asked about come last
+        order, asked_of = np.argsort(held, axis=1, kind="stable"), predicates.asked.sum(axis=1)
         count = np.zeros(len(predicates), dtype=np.int64)
         pairs: list[tuple[Rows, Rows]] = [(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))]
         for number in range(len(predicates)):
-            held = stop[number] - start[number]
-            by_size = [place for place in np.argsort(held, kind="stable") if predicates.asked[number, place]]
+            by_size = order[number, : asked_of[number]].tolist()
             tightest = by_size[0]
             rows = self.order[tightest][start[number, tightest] : stop[number, tightest]]
             for place in by_size[1:]:

@@ -95,9 +95,10 @@ def match(targets: Targets, columns: Sequence[str]) -> dict[Side, Match]:
     for start, squared, slack in squared_blocks(queries, reference):
         part = slice(start, start + len(squared))
         own = np.einsum("ij,ij->i", queries[part], queries[part])
-        near, far = _smallest(squared, (0, place))
-        index[part] = _first(squared, near + slack)
-        near, far = _distance(near + own, slack), _distance(far + own, slack)
+        low = _Low.of(squared, (0, place), slack)
+        rows, found = low.up_to(0)
+        index[part] = found[np.searchsorted(rows, np.arange(len(squared)))]
+        near, far = (_distance(end + own, slack) for end in low.ends)
         loneliness[part] = np.where(far > 0, near / np.where(far > 0, far, 1.0), 1.0)
     train = len(targets.rows["train"])
     return {"train": Match(index[:train], loneliness[:train]), "holdout": Match(index[train:], loneliness[train:])}
@@ -105,16 +106,18 @@ def match(targets: Targets, columns: Sequence[str]) -> dict[Side, Match]:
 
 def nearest_sets(
     targets: Targets, columns: Sequence[str], sizes: Sequence[int]
-) -> Iterator[tuple[slice, list[NDArray[np.bool_]]]]:
+) -> Iterator[tuple[slice, list[tuple[Rows, Rows]]]]:
     """Block by block of targets, those of train before those of holdout: which released rows are nearest to each.
 
-    For each of ``sizes``, which are among that many nearest; rows that tie with the last one belong as well.
+    For each of ``sizes``, those among that many nearest, and rows that tie with the last one: pairs (target, place) by
+    target, where a place is that of target and released row in the block, counted row by row.
     """
     queries, reference = targets.known(columns), targets.matrix("released", columns)
     places = [min(size, len(reference)) - 1 for size in sizes]
     for start, squared, slack in squared_blocks(queries, reference):
-        limits = [(value + slack).astype(squared.dtype) for value in _smallest(squared, places)]
-        yield slice(start, start + len(squared)), [squared <= limit[:, None] for limit in limits]
+        low = _Low.of(squared, places, slack)
+        pairs = [low.up_to(number) for number in range(len(places))]
+        yield slice(start, start + len(squared)), [(rows, rows * len(reference) + found) for rows, found in pairs]
 
 
 def _distinct(frame: pd.DataFrame) -> Rows:
@@ -131,31 +134,47 @@ def _some_people(people: Rows, wanted: int, rng: np.random.Generator) -> Rows:
     return draw_people(people, math.ceil(wanted * per_person), rng)
 
 
-def _smallest(squared: NDArray[np.floating[Any]], places: Sequence[int]) -> list[Matrix]:
-    """The value at each of these places of every row in ascending order.
+@dataclass(frozen=True)
+class _Low:
+    """The smallest cells of every row of a block: their rows, in order, columns and values.
 
-    Every row is cut into stretches; the smallest values of all are among those no larger than the wanted place among
-    the least of each stretch. That takes three passes over the block, where sorting it out takes twenty.
+    ``ends`` are the values (rows,) at the places asked about, in ascending order of a row; cells up to ``slack``
+    (rows,) above any of them are among these cells.
     """
-    rows, width = squared.shape
-    last = max(places)
-    length = int(np.sqrt(width))
-    stretches = width // length
-    if stretches <= 2 * last:
-        ends = np.partition(squared, sorted(set(places)), axis=1)
-        return [ends[:, place].astype(np.float64) for place in places]
-    least = squared[:, : stretches * length].reshape(rows, stretches, length).min(axis=2)
-    bound = np.partition(least, last, axis=1)[:, last]
-    row, column = np.divmod(np.flatnonzero(squared <= bound[:, None]), width)
-    values = squared[row, column]
-    values = values[np.lexsort((values, row))]
-    first = np.searchsorted(row, np.arange(rows))
-    return [values[first + place].astype(np.float64) for place in places]
 
+    rows: Rows
+    columns: Rows
+    values: NDArray[np.floating[Any]]
+    ends: list[Matrix]
+    slack: Matrix
 
-def _first(squared: NDArray[np.floating[Any]], limit: Matrix) -> Rows:
-    result: Rows = np.argmax(squared <= limit[:, None].astype(squared.dtype), axis=1)
-    return result
+    @classmethod
+    def of(cls, squared: NDArray[np.floating[Any]], places: Sequence[int], slack: Matrix) -> _Low:
+        """Every row is cut into stretches; no wanted cell is larger than the wanted place among their least.
+
+        That takes two passes over the block, where sorting it out takes twenty.
+        """
+        rows, width = squared.shape
+        last = max(places)
+        length = int(np.sqrt(width))
+        stretches = width // length
+        if stretches <= 2 * last:
+            bound = np.partition(squared, last, axis=1)[:, last]
+        else:
+            least = squared[:, : stretches * length].reshape(rows, stretches, length).min(axis=2)
+            bound = np.partition(least, last, axis=1)[:, last]
+        limit = (bound + slack).astype(squared.dtype)
+        row, column = np.divmod(np.flatnonzero(squared <= limit[:, None]), width)
+        values = squared[row, column]
+        ascending = values[np.lexsort((values, row))]
+        first = np.searchsorted(row, np.arange(rows))
+        return cls(row, column, values, [ascending[first + place].astype(np.float64) for place in places], slack)
+
+    def up_to(self, number: int) -> tuple[Rows, Rows]:
+        """Rows and columns of the cells no larger than the end of this number, but for rounding."""
+        limit = (self.ends[number] + self.slack).astype(self.values.dtype)
+        kept = self.values <= limit[self.rows]
+        return self.rows[kept], self.columns[kept]
 
 
 def _distance(squared: Matrix, slack: Matrix) -> Matrix:

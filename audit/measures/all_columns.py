@@ -23,11 +23,8 @@ NAMES = (
     "all_columns_l_diversity",
     "all_columns_homogeneity_excess",
 )
-# Copied rows need not show: where few columns have few levels, a crowd shares every combination of them.
-CONTROLS = {
-    "all_columns_k_map_excess": Plan(0.0, ("all_columns_k_map_excess",)),
-    "all_columns_homogeneity_excess": Plan(0.0, ("all_columns_homogeneity_excess",)),
-}
+# no other plant: where few columns have few levels, a crowd shares every combination of them
+CONTROLS = {name: Plan(0.0, (name,), staked=(name,)) for name in (NAMES[1], NAMES[3])}
 
 POINTED = 0.75  # score from which a person counts as pointed at
 NAMED = 0.5  # and from which as named; lower, as a copy's class may hold other rows, too
@@ -52,7 +49,7 @@ def all_columns(tables: AuditTables, rng: np.random.Generator) -> tuple[Measurem
     in. So a release that has not seen that either, as a fresh sample, gives 0 whatever the sizes of the tables, and
     people count independently: exact limits of a difference. A copy shows everything that tells its source.
 
-    Where there are more combinations than a minute allows, some are drawn and the method says so; k and l are then
+    Where there are more combinations than half a minute allows, some are drawn and the method says so; k and l are then
     those of all columns together, below which no combination can fall.
 
     References

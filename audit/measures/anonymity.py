@@ -21,8 +21,8 @@ from audit.tables import AuditTables
 from policies import Measurement
 
 NAMES = ("k_anonymity", "k_map", "k_map_excess", "identity_disclosure_risk")
-# no plant: under coarse quasi-identifiers copied rows point at crowds
-CONTROLS: dict[str, Plan] = {"k_map_excess": Plan(0.0, ("k_map_excess", "identity_disclosure_risk"))}
+# no other plant: under coarse quasi-identifiers copied rows point at crowds
+CONTROLS: dict[str, Plan] = {"k_map_excess": Plan(0.0, NAMES[2:], staked=NAMES[2:])}
 
 Floats = NDArray[np.float64]
 
@@ -120,18 +120,18 @@ def _tally(tables: AuditTables, known: Knowledge, rng: np.random.Generator) -> _
         released = np.bincount(ids["released"], minlength=total)
         members = {side: People.of(ids[side], person[side], count[side]) for side in ("train", "holdout")}
         real = members["train"].sizes(total) + members["holdout"].sizes(total)
-        pointed_at = real[ids["released"]]
-        tally.smallest_released = min(tally.smallest_released, int(released[ids["released"]].min()))
-        tally.smallest_real = min(tally.smallest_real, int(pointed_at[pointed_at > 0].min(initial=tally.smallest_real)))
-        own = members["train"].classes
-        tally.risk += members["train"].most((released[own] > 0) / real[own])
+        there = released > 0
+        tally.smallest_released = min(tally.smallest_released, int(released[there].min()))
+        tally.smallest_real = int(real[there & (real > 0)].min(initial=tally.smallest_real))
+        tally.risk += members["train"].most((there / np.maximum(real, 1))[members["train"].classes])
+        excess = np.zeros(total)
         for place, (side, sign) in enumerate((("train", 1.0), ("holdout", -1.0))):
             own = members[side].classes
             sizes = np.bincount(own[compared[side][members[side].person]], minlength=total)
-            near = sizes[ids["released"]]
-            tally.excess += sign * ((near > 0) & (near < small))
-            change = released[own] * ((sizes[own] == small).astype(np.float64) - (sizes[own] == 1))
-            tally.leaving[place][:] += sign * members[side].add_up(change)
+            excess += sign * ((sizes > 0) & (sizes < small))
+            change = released * ((sizes == small).astype(np.float64) - (sizes == 1))
+            tally.leaving[place][:] += sign * members[side].add_up(change[own])
+        tally.excess += excess[ids["released"]]
     tally.leaving = (tally.leaving[0][compared["train"]], tally.leaving[1][compared["holdout"]])
     return tally
 

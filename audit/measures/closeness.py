@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +19,10 @@ from audit.tables import AuditTables
 from policies import Measurement
 
 NAMES = ("t_closeness", "t_closeness_excess")
-# Copied rows need not show: under coarse quasi-identifiers their classes are crowds.
-CONTROLS = {"t_closeness_excess": Plan(0.0, ("t_closeness_excess",))}
+# no other plant: under coarse quasi-identifiers the classes of copied rows are crowds
+CONTROLS = {"t_closeness_excess": Plan(0.0, NAMES[1:], staked=NAMES[1:])}
+
+DENSE = 8  # codes of a class and a value, per released row, up to which rows are counted by code and not sorted
 
 Floats = NDArray[np.float64]
 
@@ -58,9 +62,10 @@ def closeness(tables: AuditTables, rng: np.random.Generator) -> tuple[Measuremen
     for subset in known.subsets:
         ids, total = codes.classes(subset)
         for scale in scales:
-            largest = max(largest, scale.farthest_class(ids["released"]))
+            largest = max(largest, scale.farthest_class(ids["released"], total))
+            released = _Released.of(ids["released"], scale.place["released"], total, scale.size)
             for side, gain in gains.items():
-                row = scale.gains(ids, total, side)  # type: ignore[arg-type]
+                row = scale.gains(ids, released, side)  # type: ignore[arg-type]
                 best = np.full(len(gain), -np.inf)
                 np.maximum.at(best, people[side], row)  # type: ignore[index]
                 gain += best / systems
@@ -101,54 +106,103 @@ class _Scale:
         place = {side: np.where(missing[side], (size - 1) // 2, codes[side]) for side in SIDES}
         return cls(True, place, missing, size)
 
-    def farthest_class(self, ids: Codes) -> float:
+    def farthest_class(self, ids: Codes, total: int) -> float:
         """Largest earth mover's distance of a class to the whole; (n,) class codes of released rows."""
         value, lost = self.place["released"], self.missing["released"]
-        classes, ids = np.unique(ids, return_inverse=True)
-        rows = np.bincount(ids)
+        rows = np.bincount(ids, minlength=total)
         if not self.ordered:
             return _total_variation(ids, value, rows, self.size)
-        distinct = np.unique(value[~lost])  # ranks among released values only
-        middle = max(len(distinct) - 1, 0) // 2
-        rank = np.where(lost, middle, np.minimum(np.searchsorted(distinct, value), max(len(distinct) - 1, 0)))
-        away = np.bincount(ids, weights=lost, minlength=len(classes)) / rows
-        moved = _moved(ids, rank, rows, max(len(distinct), 1))
-        return float((moved / max(len(distinct) - 1, 1) + np.abs(away - lost.mean()) / 2).max())
+        there = rows > 0
+        ids, rows = (np.cumsum(there) - 1)[ids], rows[there]
+        rank, distinct = self._ranks
+        away = np.bincount(ids, weights=lost, minlength=len(rows)) / rows
+        moved = _moved(ids, rank, rows, max(distinct, 1))
+        return float((moved / max(distinct - 1, 1) + np.abs(away - lost.mean()) / 2).max())
 
-    def gains(self, ids: dict[Side, Codes], total: int, side: Side) -> Floats:
+    def gains(self, ids: dict[Side, Codes], released: _Released, side: Side) -> Floats:
         """Per row of a real table, mean distance to all released values minus that to those of its class."""
-        released, value = self.place["released"], self.place[side]
-        everyone = np.zeros(len(released), dtype=np.int64)
-        all_together = self._distances(everyone, 1, np.zeros(len(value), dtype=np.int64), side)
-        own_class = self._distances(ids["released"], total, ids[side], side)
-        result: Floats = np.where(np.isnan(own_class), 0.0, all_together - own_class)
+        own_class = self._distances(ids["released"], released, ids[side], side)
+        result: Floats = np.where(np.isnan(own_class), 0.0, self._all_together[side] - own_class)
         return result
 
-    def _distances(self, ids: Codes, total: int, own: Codes, side: Side) -> Floats:
+    @cached_property
+    def _ranks(self) -> tuple[Codes, int]:
+        """Ranks of released values among the distinct ones released, and how many of those there are."""
+        value, lost = self.place["released"], self.missing["released"]
+        distinct = np.unique(value[~lost])
+        last = max(len(distinct) - 1, 0)
+        return np.where(lost, last // 2, np.minimum(np.searchsorted(distinct, value), last)), len(distinct)
+
+    @cached_property
+    def _all_together(self) -> dict[Side, Floats]:
+        """Per row of a real table, mean distance to all released values."""
+        everyone = {side: np.zeros(len(part), dtype=np.int64) for side, part in self.place.items()}
+        released = _Released.of(everyone["released"], self.place["released"], 1, self.size)
+        real: tuple[Side, Side] = ("train", "holdout")
+        return {side: self._distances(everyone["released"], released, everyone[side], side) for side in real}
+
+    def _distances(self, ids: Codes, released: _Released, own: Codes, side: Side) -> Floats:
         """Mean distance from each real row's value to the values of released rows of class ``own``; NaN without any."""
-        released, value = self.place["released"], self.place[side]
-        rows = np.bincount(ids, minlength=total)
-        there = np.where(rows[own] > 0, rows[own], np.nan)
-        key = np.sort(ids * self.size + released)
+        value, first = self.place[side], released.edges[0]
+        rows = np.diff(first)[own]
+        there = np.where(rows > 0, rows, np.nan)
         at = own * self.size + value
-        below, upto = np.searchsorted(key, at), np.searchsorted(key, at, side="right")
         if not self.ordered:
-            different: Floats = 1.0 - (upto - below) / there
+            different: Floats = 1.0 - (released.before(at + 1)[0] - released.before(at)[0]) / there
             return different
-        end = np.cumsum(rows)
-        first, last = (end - rows)[own], end[own]
-        sums = np.concatenate([[0], np.cumsum(key % self.size)])
-        far = value * (2 * below - first - last) + sums[first] + sums[last] - 2 * sums[below]
-        lost = np.bincount(ids, weights=self.missing["released"], minlength=total)[own] / there
+        below, summed = released.before(at)
+        sums = released.edges[1]
+        far = value * (2 * below - first[own] - first[own + 1]) + sums[own] + sums[own + 1] - 2 * summed
+        lost = np.bincount(ids, weights=self.missing["released"], minlength=len(first) - 1)[own] / there
         apart = np.where(self.missing[side], 1 - lost, lost) / 2
         ordered: Floats = far / there / max(self.size - 1, 1) + apart
         return ordered
 
 
+@dataclass(frozen=True)
+class _Released:
+    """Released rows in the order of their class and, within it, of their value.
+
+    ``before`` tells, for codes class * size + value, how many rows come before the first of that code, and the sum of
+    their values; ``edges`` are the same for the beginning of every class and the end of the last.
+    """
+
+    before: Callable[[Codes], tuple[Codes, Codes]]
+    edges: tuple[Codes, Codes]
+
+    @classmethod
+    def of(cls, ids: Codes, value: Codes, total: int, size: int) -> _Released:
+        before = _addressed(ids, value, total, size) if total * size <= DENSE * len(ids) else _sorted(ids, value, size)
+        return cls(before, before(np.arange(total + 1) * size))
+
+
+def _addressed(ids: Codes, value: Codes, total: int, size: int) -> Callable[[Codes], tuple[Codes, Codes]]:
+    counts = np.bincount(ids * size + value, minlength=total * size)
+    sums = counts.reshape(total, size) * np.arange(size)
+    below, summed = (np.concatenate([[0], np.cumsum(part)]) for part in (counts, sums))
+    return lambda at: (below.take(at), summed.take(at))
+
+
+def _sorted(ids: Codes, value: Codes, size: int) -> Callable[[Codes], tuple[Codes, Codes]]:
+    key = np.sort(ids * size + value)
+    summed = np.concatenate([[0], np.cumsum(key % size)])
+
+    def before(at: Codes) -> tuple[Codes, Codes]:
+        below = np.searchsorted(key, at)
+        return below, summed[below]
+
+    return before
+
+
 def _total_variation(ids: Codes, value: Codes, rows: Codes, size: int) -> float:
     """Largest over classes of half the summed differences of shares: values a class lacks count by their share."""
     overall = np.bincount(value, minlength=size) / len(value)
-    pairs, counts = np.unique(ids * size + value, return_counts=True)
+    if len(rows) * size <= DENSE * len(ids):
+        all_counts = np.bincount(ids * size + value)
+        pairs = np.flatnonzero(all_counts)
+        counts = all_counts[pairs]
+    else:
+        pairs, counts = np.unique(ids * size + value, return_counts=True)
     surplus = np.maximum(counts / rows[pairs // size] - overall[pairs % size], 0.0)
     return float(np.bincount(pairs // size, weights=surplus).max())
 

@@ -28,6 +28,7 @@ CONTROLS: dict[str, Plan] = {
 USUAL = (0.0005, 0.01)  # quantile of strangers below which a row counts as near: half a row, within these
 RARE = 0.05  # share of real rows, the most isolated ones, that count as rare
 REACH = 0.25  # share of a rare row's distance to its nearest real stranger within which a released row copies it
+AT_LEAST = 50  # strangers whose crowding is told exactly
 COARSE = 2  # times RARE: how many rows are looked at closely when not all can be
 
 REAL: tuple[Side, Side] = ("train", "holdout")
@@ -81,17 +82,16 @@ def near_copies(tables: AuditTables, rng: np.random.Generator) -> Measurement:
     looked at, that is counted.
     """
     sides = tables.sides("paired", rng)
-    strangers = np.concatenate([_crowding(sides, "train", "holdout"), _crowding(sides, "holdout", "train")])
     n = len(sides.queries["released"])
     share = float(np.clip(0.5 / n, *USUAL))
-    usual = float(np.quantile(strangers, share, method="lower"))
-    to_train, to_holdout = (_crowding(sides, "released", side) <= usual for side in REAL)
+    usual = _usual((_Crowding(sides, "train", "holdout"), _Crowding(sides, "holdout", "train")), share)
+    to_train, to_holdout = (_Crowding(sides, "released", side).up_to(usual) <= usual for side in REAL)
     difference = to_train.astype(np.float64) - to_holdout
     touched = [sides.ids(side, sides.nearest("released", side).index) for side in REAL]
     variance = touched_variance([((difference - difference.mean()) / n, touched)], sides.points)
     scale = len(tables.train) / sides.rows("train")
     whole = tables.sides("whole", rng)
-    near = to_train if whole is sides else _crowding(whole, "released", "train") <= usual
+    near = to_train if whole is sides else _Crowding(whole, "released", "train").up_to(usual) <= usual
     unseen = len(tables.train) / whole.rows("train")
     counted = float(near.mean())
     if unseen > 1 or len(near) < len(tables.released):
@@ -114,14 +114,12 @@ def rare_copies(tables: AuditTables, rng: np.random.Generator) -> Measurement:
     two counts as Poisson (conditional exact interval of their ratio): both zero means exactly zero.
     """
     sides = tables.sides("whole", rng)
-    spacing = {side: _isolation(sides, side) for side in REAL}
-    every = np.concatenate([distance for _, distance in spacing.values()])
     real = sides.rows("train") + sides.rows("holdout")
-    limit = float(np.sort(every)[-max(int(RARE * real), 1)])
+    spacing, limit = _isolated(sides, max(int(RARE * real), 1))
     counts, rare = [], []
     for side, (positions, distance) in spacing.items():
         alone = (distance >= limit) & (distance > 0)
-        _, released = within(sides.matrix[side][positions[alone]], REACH * distance[alone], sides.matrix["released"])
+        _, released = within(sides.matrix[side][positions[alone]], REACH * distance[alone], sides.searched["released"])
         counts.append(len(np.unique(released)))
         rare.append(int(alone.sum()))
     ratio = sides.rows("train") / sides.rows("holdout")
@@ -157,25 +155,80 @@ def _thinned(equals: Rows, rows: int, drawn: int) -> Floats:
     return result
 
 
-def _crowding(sides: Sides, of: Side, among: Side) -> Floats:
-    """Distance to the nearest row of a real table over the room one would expect there."""
-    found = sides.nearest(of, among)
-    other: Side = "holdout" if among == "train" else "train"
-    room = np.sqrt(sides.nearest(among, among, found.index).distance * sides.nearest(of, other).distance)
-    shared = room == 0
-    result: Floats = np.where(
-        shared, np.where(found.distance == 0, 1.0, np.inf), found.distance / np.where(shared, 1.0, room)
-    )
-    return result
+class _Crowding:
+    """Distance to the nearest row of a real table over the room one would expect there, of each query.
+
+    That room takes a row's nearest stranger on its own side, which is not needed to know that most queries stand far
+    enough off: the nearest among some strangers is never nearer, so with it the figure comes out too small at the most.
+    """
+
+    def __init__(self, sides: Sides, of: Side, among: Side) -> None:
+        self._sides, self._of, self._among = sides, of, among
+        self._other: Side = "holdout" if among == "train" else "train"
+        self._found = sides.nearest(of, among)
+        every = np.arange(len(self._found.index), dtype=np.int64)
+        self.told = np.zeros(len(every), dtype=np.bool_)
+        self._least = self._over(every, self._room(every, bound=True))
+
+    def up_to(self, limit: float) -> Floats:
+        """The figures (q,): exact wherever they are no larger than ``limit``, elsewhere a bound above it."""
+        asked = np.flatnonzero(~self.told & (self._least <= limit))
+        if len(asked):
+            self._least[asked] = self._over(asked, self._room(asked, bound=False))
+            self.told[asked] = True
+        return self._least
+
+    def _room(self, asked: Rows, *, bound: bool) -> Floats:
+        sides, met = self._sides, self._found.index[asked]
+        positions = sides.queries[self._of][asked]
+        spacing = (
+            sides.spacing_bound(self._among)[met] if bound else sides.nearest(self._among, self._among, met).distance
+        )
+        if bound and self._of == self._other:
+            across = sides.spacing_bound(self._of)[positions]
+        else:
+            across = sides.nearest(self._of, self._other, positions).distance
+        room = np.zeros(len(met))  # none beside an equal row, even where a bound on the other distance is infinite
+        return np.sqrt(np.multiply(spacing, across, out=room, where=(spacing > 0) & (across > 0)))
+
+    def _over(self, asked: Rows, room: Floats) -> Floats:
+        distance, shared = self._found.distance[asked], room == 0
+        result: Floats = np.where(shared, np.where(distance == 0, 1.0, np.inf), distance / np.where(shared, 1.0, room))
+        return result
 
 
-def _isolation(sides: Sides, side: Side) -> tuple[Rows, Floats]:
-    """Positions of the most isolated rows of a real table and their distances to the nearest real stranger."""
-    other: Side = "holdout" if side == "train" else "train"
-    positions = np.arange(sides.rows(side), dtype=np.int64)
-    if len(sides.queries[side]) < len(positions):
-        rough = sides.rough_spacing(side)
-        kept = max(int(COARSE * RARE * len(positions)), 1)
-        positions = np.sort(np.argsort(-rough, kind="stable")[:kept]).astype(np.int64)
-    own, across = sides.nearest(side, side, positions), sides.nearest(side, other, positions)
-    return positions, np.minimum(own.distance, across.distance)
+def _usual(strangers: tuple[_Crowding, ...], share: float) -> float:
+    """This quantile of all their figures, no more of which are told exactly than it takes."""
+    bounds = np.concatenate([part.up_to(-np.inf) for part in strangers])
+    enough = min(2 * int(np.ceil(share * len(bounds))) + AT_LEAST, len(bounds)) - 1
+    limit = float(np.sort(bounds)[enough])
+    some = np.concatenate([part.up_to(limit)[part.told] for part in strangers])
+    limit = float(np.sort(some)[int(np.ceil(share * (len(bounds) - 1)))])
+    return float(np.quantile(np.concatenate([part.up_to(limit) for part in strangers]), share, method="lower"))
+
+
+def _isolated(sides: Sides, count: int) -> tuple[dict[Side, tuple[Rows, Floats]], float]:
+    """Positions of isolated rows of both real tables and their distances to the nearest real stranger.
+
+    Beside them the distance of the last one of the ``count`` most isolated. Distances below that may be too large, but
+    not so large as to reach it: the nearest row of the other table is sought only where that of the own is as far away.
+    """
+    where: dict[Side, Rows] = {}
+    distance: dict[Side, Floats] = {}
+    for side in REAL:
+        where[side] = np.arange(sides.rows(side), dtype=np.int64)
+        if len(sides.queries[side]) < sides.rows(side):
+            where[side] = sides.loneliest(side, max(int(COARSE * RARE * sides.rows(side)), 1))
+        distance[side] = sides.nearest(side, side, where[side]).distance
+    told = {side: np.zeros(len(where[side]), dtype=np.bool_) for side in REAL}
+    limit = float(np.sort(np.concatenate(list(distance.values())))[-count])
+    while True:
+        asked = {side: np.flatnonzero(~told[side] & (distance[side] >= limit)) for side in REAL}
+        if not any(len(part) for part in asked.values()):
+            return {side: (where[side], distance[side]) for side in REAL}, limit
+        for side, other in zip(REAL, reversed(REAL), strict=True):
+            across = sides.nearest(side, other, where[side][asked[side]]).distance
+            distance[side][asked[side]] = np.minimum(distance[side][asked[side]], across)
+            told[side][asked[side]] = True
+        # of those told, the last of so many is no farther away than the last of so many of all
+        limit = float(np.sort(np.concatenate([distance[side][told[side]] for side in REAL]))[-count])

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from audit.columns import categorical_columns, numeric_columns
 from audit.marginals import numeric_distances, total_variation
@@ -45,11 +46,12 @@ def fidelity(tables: AuditTables, rng: np.random.Generator) -> tuple[Measurement
     if tables.fewest_people < FEWEST:
         return too_few(NAMES, tables.fewest_people)
     groups = Groups.deal(tables, rng)
-    return tuple(
-        measurement
-        for figure, replicates, unit in _figures(tables, groups, rng)
-        for measurement in _triple(tables, groups, figure, replicates, unit)
-    )
+    with threadpool_limits(1, user_api="blas"):  # products are small, and waiting threads cost more than they bring
+        return tuple(
+            measurement
+            for figure, replicates, unit in _figures(tables, groups, rng)
+            for measurement in _triple(tables, groups, figure, replicates, unit)
+        )
 
 
 def _figures(tables: AuditTables, groups: Groups, rng: np.random.Generator) -> Iterator[tuple[str, Floats | None, str]]:

@@ -16,8 +16,10 @@ from audit.tables import AuditTables
 from policies import Measurement
 
 NAMES = ("l_diversity", "homogeneity_excess")
-# no plant: under coarse quasi-identifiers copied rows point at crowds
-CONTROLS: dict[str, Plan] = {"homogeneity_excess": Plan(0.0, ("homogeneity_excess",))}
+# no other plant: under coarse quasi-identifiers copied rows point at crowds
+CONTROLS: dict[str, Plan] = {"homogeneity_excess": Plan(0.0, NAMES[1:], staked=NAMES[1:])}
+
+DENSE = 8  # codes of a class and a value, per released row, up to which they are counted in one table
 
 Floats = NDArray[np.float64]
 
@@ -69,7 +71,9 @@ def _walk(tables: AuditTables, known: Knowledge, sensitive: tuple[str, ...]) -> 
             fewest = min(fewest, guess.fewest)
             for side in real:
                 right = guess.value[ids[side]] == codes.codes[side][column]
-                named[side][np.unique(person[side][right])] += 1
+                hit = np.zeros(count[side], dtype=np.bool_)
+                hit[person[side][right]] = True
+                named[side] += hit
     systems = len(known.subsets) * len(sensitive)
     return fewest, {side: part / systems for side, part in named.items()}
 
@@ -83,7 +87,11 @@ class _Guess:
 
     @classmethod
     def of(cls, ids: Codes, codes: Coded, column: str, total: int) -> _Guess:
-        sensitive = codes.codes["released"][column]
+        sensitive, size = codes.codes["released"][column], codes.sizes[column]
+        if total * size <= DENSE * len(ids):
+            there = np.bincount(sensitive * total + ids, minlength=size * total).reshape(size, total) > 0
+            distinct = there.sum(axis=0)
+            return cls(np.where(distinct == 1, there.argmax(axis=0), -1), int(distinct[distinct > 0].min()))
         value = np.full(total, -1, dtype=np.int64)
         value[ids] = sensitive
         mixed = np.zeros(total, dtype=np.bool_)
@@ -91,7 +99,7 @@ class _Guess:
         value[mixed] = -1
         if bool((value >= 0).any()):
             return cls(value, 1)
-        pairs = np.unique(ids * codes.sizes[column] + sensitive) // codes.sizes[column]
+        pairs = np.unique(ids * size + sensitive) // size
         return cls(value, int(np.unique(pairs, return_counts=True)[1].min()))
 
 

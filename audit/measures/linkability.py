@@ -82,12 +82,18 @@ def _sizes(rows: int) -> tuple[int, ...]:
 def _linked(targets: Targets, split: Split, sizes: Sequence[int]) -> NDArray[np.float64]:
     """(k, targets) expected success of one split, those of train before those of holdout."""
     success = np.zeros((len(sizes), sum(len(targets.rows[side]) for side in REAL)))
+    mark = np.zeros(0, dtype=np.bool_)
     first, second = (nearest_sets(targets, columns, sizes) for columns in split)
     for (part, left), (_, right) in zip(first, second, strict=True):
         for place, k in enumerate(sizes):
-            a, b = left[place], right[place]
-            shared = (a & b).sum(axis=1)
-            drawn = np.minimum(k / a.sum(axis=1), 1.0) * np.minimum(k / b.sum(axis=1), 1.0)
+            (rows, at), (others, other_at) = left[place], right[place]
+            count = part.stop - part.start
+            mark = mark if len(mark) else np.zeros(count * len(targets.rows["released"]), dtype=np.bool_)
+            a, b = np.bincount(rows, minlength=count), np.bincount(others, minlength=count)
+            mark[at] = True
+            shared = np.bincount(others[mark[other_at]], minlength=count)
+            mark[at] = False
+            drawn = np.minimum(k / a, 1.0) * np.minimum(k / b, 1.0)
             success[place, part] = np.minimum(shared * drawn, 1.0)
     return success
 

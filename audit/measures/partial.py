@@ -28,7 +28,8 @@ CONTROLS: dict[str, Plan] = {"partial_copy_excess": Plan(0.0, NAMES, sees=("copi
 
 QUERIES = 800  # rows asked about, per table
 COMMON = 1 / 32  # frequency above which a value has its own dense column
-CELLS = 4_000_000  # agreements held at a time
+CELLS = 4_000_000  # agreements held at a time, but
+LEAST = 128  # rows of them at least: of fewer the matrix product costs more
 UNUSUAL = (0.0005, 0.01)  # quantile of strangers above which agreement is unusual: half a row, within these
 
 Floats = NDArray[np.float64]
@@ -104,17 +105,20 @@ class _Items:
             counts = np.bincount(both, minlength=max(int(column[side].max()) for side in SIDES) + 1)
             columns.append((column, _surprise(counts)))
         for one, other in _tree(real):
-            columns.append(_pair(values[one], values[other], bins, one, other))
+            columns.append(_pair(values[one], values[other], bins, real, one, other))
         self._dense: dict[Side, NDArray[np.float32]] = {}
         self._rare: dict[Side, sparse.csr_matrix] = {}
+        self._searched: dict[Side, sparse.csr_matrix] = {}  # the same by item
         self._split(columns, {side: len(kept[side]) for side in SIDES})
 
     def most(self, asked: tuple[Side, Rows], among: Side) -> tuple[Floats, Rows]:
         """The largest agreement of each row (q,) with a row of a real table, and which row that is."""
         side, rows = asked
         best, index = np.empty(len(rows)), np.empty(len(rows), dtype=np.int64)
-        reference, rare = self._dense[among].T, sparse.csr_matrix(self._rare[among].T)
-        step = max(CELLS // reference.shape[1], 1)
+        if among not in self._searched:
+            self._searched[among] = sparse.csr_matrix(self._rare[among].T)
+        reference, rare = self._dense[among].T, self._searched[among]
+        step = max(CELLS // reference.shape[1], LEAST)
         for start in range(0, len(rows), step):
             part = rows[start : start + step]
             agreement = (self._dense[side][part] * self._weight) @ reference
@@ -165,13 +169,18 @@ def _surprise(counts: Rows) -> Floats:
 
 
 def _pair(
-    first: Mapping[Side, Rows], second: Mapping[Side, Rows], bins: Mapping[Side, Rows], one: int, other: int
+    first: Mapping[Side, Rows],
+    second: Mapping[Side, Rows],
+    bins: Mapping[Side, Rows],
+    real: Rows,
+    one: int,
+    other: int,
 ) -> tuple[dict[Side, Rows], Floats]:
-    """Both values as one item, weighted by minus the pointwise mutual information of their bins."""
+    """Both values as one item, weighted by minus the pointwise mutual information of their bins in ``real`` (n, d)."""
     size = max(int(second[side].max()) for side in SIDES) + 1
-    codes, distinct = common_codes({side: first[side] * size + second[side] for side in SIDES})
-    joint, left, right = _frequencies(np.vstack([bins[side] for side in REAL])[:, [one, other]])
-    weights = np.zeros(len(distinct))
+    codes, distinct = _seen({side: first[side] * size + second[side] for side in SIDES})
+    joint, left, right = _frequencies(real[:, [one, other]])
+    weights = np.zeros(distinct)
     for side in SIDES:
         a, b = bins[side][:, one], bins[side][:, other]
         inside = (a < len(left)) & (b < len(right))
@@ -181,6 +190,19 @@ def _pair(
         alone = np.where(known, left[a] * right[b], 1.0)
         weights[codes[side]] = -np.log(chance / alone)
     return codes, weights
+
+
+def _seen(codes: dict[Side, Rows]) -> tuple[dict[Side, Rows], int]:
+    """The codes as places among those that occur, in ascending order, and how many these are."""
+    total = max(int(part.max()) for part in codes.values()) + 1
+    if total > CELLS:
+        places, distinct = common_codes(codes)
+        return places, len(distinct)
+    seen = np.zeros(total, dtype=np.bool_)
+    for part in codes.values():
+        seen[part] = True
+    place = np.cumsum(seen) - 1
+    return {side: place[part] for side, part in codes.items()}, int(place[-1]) + 1
 
 
 def _tree(real: Rows) -> list[tuple[int, int]]:

@@ -23,8 +23,8 @@ from audit.tables import AuditTables
 from policies import Measurement
 
 NAMES = ("line_reconstruction",)
-# no plant: where rounding hides the lines nobody can be rebuilt, which is the answer and not a failure to see
-CONTROLS: dict[str, Plan] = {"line_reconstruction": Plan(0.0, NAMES, counted=True)}
+# where rounding hides the lines nobody can be rebuilt, which is the answer and not a failure to see
+CONTROLS: dict[str, Plan] = {"line_reconstruction": Plan(0.0, NAMES, staked=NAMES, on="pencils", counted=True)}
 
 QUERIES = 1_500  # released rows around which lines are sought
 CLOSE = 14  # nearest released rows among which a row's companions are sought

@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from audit.intervals import clopper_pearson, share_interval, touched_variance
 from audit.measures.copies import REAL, excess_interval
-from audit.neighbours import Matrix, Rows, farther, several
+from audit.neighbours import SAME, Reference, Rows, farther, several
 from audit.outcome import FEWEST, UNEVEN, measured, too_few, void_all
 from audit.plan import Plan
 from audit.sides import REFERENCE_ROWS, Side, draw_people
@@ -108,14 +108,14 @@ class _Drawn:
         self.size = min(len(tables.train), len(tables.holdout), REFERENCE_ROWS)
         straight = straighten(tables)
         self._rows: dict[Side, Straight] = {}
-        self._matrix: dict[Side, Matrix] = {}
+        self._table: dict[Side, Reference] = {}
         self._people: dict[Side, Rows] = {}
         self.queries: dict[Side, Rows] = {}
         self.points = 0
         self._first: dict[Side, int] = {}
         for side, people in tables.people.items():
             kept = draw_people(people, self.size if side != "released" else QUERIES, rng)
-            self._rows[side], self._matrix[side] = straight[side].take(kept), tables.matrices[side][kept]
+            self._rows[side], self._table[side] = straight[side].take(kept), Reference(tables.matrices[side][kept])
             self._people[side] = np.unique(people[kept], return_inverse=True)[1]
             self.queries[side] = draw_people(self._people[side], QUERIES, rng)
             self._first[side] = self.points
@@ -128,10 +128,10 @@ class _Drawn:
     def departure(self, of: Side, among: Side) -> tuple[Floats, Rows, Rows]:
         """Least departure (q,) of each query of table ``of`` from a line of table ``among``, and that line's ends."""
         asked = self.queries[of]
-        matrix, rows = self._matrix[of][asked], self._rows[of].take(asked)
-        near = several(matrix, self._matrix[among], min(WIDE, self.size))
+        matrix, rows = self._table[of].rows[asked], self._rows[of].take(asked)
+        near = several(matrix, self._table[among], min(WIDE, self.size))
         close = near[:, :CLOSE]
-        gap = self._matrix[among][close] - matrix[:, None, :]
+        gap = self._table[among].rows[close] - matrix[:, None, :]
         room = np.median(np.sqrt(np.einsum("qkw,qkw->qk", gap, gap)), axis=1)
         one, other = np.triu_indices(close.shape[1], 1)
         straightest = _opposite(rows.numbers, self._rows[among].numbers, near)
@@ -141,6 +141,7 @@ class _Drawn:
         best = squared.argmin(axis=1)
         here = np.arange(len(asked))
         found = np.sqrt(squared[here, best]) / np.where(room > 0, room, 1.0)
+        found[found < SAME] = 0.0  # off its line by rounding only
         found[room == 0] = np.inf  # in a crowd of equals every line is theirs
         return found, first[here, best], second[here, best]
 

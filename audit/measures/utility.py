@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from audit.auc import AUC, auc
 from audit.columns import levels
@@ -60,10 +61,11 @@ def utility(tables: AuditTables, rng: np.random.Generator) -> tuple[Measurement,
     if len(np.unique(truth)) < 2:
         return void_all(NAMES, "inconclusive", "the holdout has fewer than two classes of the target", len(rows))
     test, people = tables.holdout.iloc[rows], tables.people["holdout"][rows]
-    arms = {
-        arm: _Arm.of([predict(learner, part, test, tables.dictionary, rng) for learner in LEARNERS], truth)
-        for arm, part in (("tstr", _some(tables, "released", rng)), ("trtr", _some(tables, "train", rng)))
-    }
+    with threadpool_limits(1, user_api="blas"):  # products are small, and waiting threads cost more than they bring
+        arms = {
+            arm: _Arm.of([predict(learner, part, test, tables.dictionary, rng) for learner in LEARNERS], truth)
+            for arm, part in (("tstr", _some(tables, "released", rng)), ("trtr", _some(tables, "train", rng)))
+        }
     confidence, n = tables.confidence, len(rows)
     sizes = {arm: min(len(frame), FIT_ROWS) for arm, frame in (("tstr", tables.released), ("trtr", tables.train))}
     found = [
@@ -129,11 +131,14 @@ def _figures(
     found = {"accuracy": (accuracy, share_interval(accuracy, variance, float(n), confidence))}
     _, person = np.unique(people, return_inverse=True)
     whole = _of_confusion(_confusion(arm.choices, truth, np.ones(n)))
+    # rows of one class and the same three choices are counted together, once for all models
+    alike, kind = np.unique(np.vstack([truth, arm.choices]), axis=1, return_inverse=True)
     draws = np.empty((REPLICATES, 2))
     count = int(person.max()) + 1
     for replicate in draws:
         times = np.bincount(rng.integers(count, size=count), minlength=count)
-        replicate[:] = _of_confusion(_confusion(arm.choices, truth, times[person].astype(np.float64)))
+        weights = np.bincount(kind, weights=times[person], minlength=alike.shape[1]).astype(np.float64, copy=False)
+        replicate[:] = _of_confusion(_confusion(alike[1:], alike[0], weights))
     tail = (1 - confidence) / 2
     low, high = np.quantile(draws, [tail, 1 - tail], axis=0)
     found["macro_f1"] = (float(whole[0]), (float(low[0]), float(high[0])))

@@ -6,6 +6,8 @@ A mixed table with gaps and correlations is drawn; half of the people are train,
 together are released. Every measure runs on the same tables in the order of the registry, so that one which comes later
 finds the neighbour searches of those before it; then come the controls. The product beside them is what one exact
 search costs at the least: queries times references times encoded width, as one matrix product by the same library.
+At last the whole audit runs on the same tables anew, as a release has it: that is what the person who waits sees, and
+all the memory it takes. Without an earlier release there are no cumulative figures to measure, here as there.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +28,7 @@ import pandas as pd
 
 from audit.controls import run_controls
 from audit.measures import REGISTRY
+from audit.run import run_audit
 from audit.sides import QUERY_ROWS, REFERENCE_ROWS
 from audit.tables import AuditTables
 from policies import Dictionary
@@ -37,23 +41,35 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 @click.option("--rows", type=int, default=100_000, help="Rows of train and holdout together, and of the release.")
 @click.option("--columns", type=int, default=50)
 @click.option("--known", type=int, default=3, help="Columns the attacker knows, of all columns.")
-@click.option("--only", default="", help="Measures by name, comma between; all and the controls where none is named.")
+@click.option("--earlier", type=int, default=0, help="Rows of an earlier release of the same people.")
+@click.option(
+    "--only",
+    default="",
+    help="Measures by name, 'controls' or 'audit' (the whole), comma between; all of them where none is named.",
+)
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), default=None)
-def main(rows: int, columns: int, known: int, only: str, out: Path | None) -> None:
-    """Print, and keep in a file, the wall seconds, CPU seconds and peak memory of every measure.
+def main(rows: int, columns: int, known: int, earlier: int, only: str, out: Path | None) -> None:
+    """Print, and keep in a file, the wall seconds, CPU seconds and peak memory of every measure and of all at once.
 
     \b
     Example:
         OMP_NUM_THREADS=2 python -m benchmarks.gate.speed --rows 20000 --columns 20
     """
-    tables = mixed(rows, columns, known, np.random.default_rng(5))
+    tables = mixed(rows, columns, known, np.random.default_rng(5), earlier)
+    whole: dict[str, Any] | None = None
+    measures = [name for name in REGISTRY if name != "cumulative" or earlier]
     lines = [cost("encoding", lambda: tables.matrices)]
     width = tables.matrices["train"].shape[1]
     product = cost("matrix product", lambda: matrix_product(min(rows // 2, REFERENCE_ROWS), width))
-    for name in only.split(",") if only else [*REGISTRY, "controls"]:
-        line = cost(name, stage(name, tables))
-        lines.append(line | {"products": round(line["cpu_seconds"] / product["cpu_seconds"], 1)})
-        click.echo(json.dumps(lines[-1]), err=True)
+    for name in only.split(",") if only else [*measures, "controls", "audit"]:
+        if name == "audit":
+            tables = replace(tables)  # nothing of what the stages found is left
+            whole = audit_cost(tables)
+            click.echo(json.dumps(whole), err=True)
+        else:
+            line = cost(name, stage(name, tables))
+            lines.append(line | {"products": round(line["cpu_seconds"] / max(product["cpu_seconds"], 0.01), 1)})
+            click.echo(json.dumps(lines[-1]), err=True)
         result = {
             "rows": rows,
             "columns": columns,
@@ -65,14 +81,18 @@ def main(rows: int, columns: int, known: int, only: str, out: Path | None) -> No
             "peak_mb": max(line["peak_mb"] for line in lines),
             "matrix_product": product,
             "stages": lines,
+            "audit": whole,
         }
         if out is not None:  # after every stage: a run that is stopped has told what it knew
             out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     click.echo(json.dumps(result, indent=1))
 
 
-def mixed(rows: int, columns: int, known: int, rng: np.random.Generator) -> AuditTables:
-    """Numbers, whole numbers, skewed amounts with zeros, categories of 2 to 40 levels; a cell in twelve is missing."""
+def mixed(rows: int, columns: int, known: int, rng: np.random.Generator, earlier: int = 0) -> AuditTables:
+    """Numbers, whole numbers, skewed amounts with zeros, categories of 2 to 40 levels; a cell in twelve is missing.
+
+    With ``earlier``, so many rows of the same kind were released before.
+    """
     real, released = (_frame(rows, columns, rng) for _ in range(2))
     half = rows // 2
     dictionary = Dictionary.model_validate(
@@ -80,7 +100,8 @@ def mixed(rows: int, columns: int, known: int, rng: np.random.Generator) -> Audi
     )
     parts = real.iloc[:half].reset_index(drop=True), real.iloc[half:].reset_index(drop=True)
     people = np.arange(half), np.arange(rows - half)
-    return AuditTables(dictionary, *parts, released, *people, attacker_known_columns=known)
+    before = _frame(earlier, columns, rng) if earlier else None
+    return AuditTables(dictionary, *parts, released, *people, attacker_known_columns=known, earlier=before)
 
 
 def stage(name: str, tables: AuditTables) -> Callable[[], object]:
@@ -89,6 +110,13 @@ def stage(name: str, tables: AuditTables) -> Callable[[], object]:
     if name == "controls":
         return lambda: run_controls(tables, rng)
     return lambda: REGISTRY[name](tables, rng)
+
+
+def audit_cost(tables: AuditTables) -> dict[str, Any]:
+    """The whole audit from the typed frames on, with the wall seconds of its stages as the audit itself tells them."""
+    told: dict[str, float] = {}
+    line = cost("audit", lambda: told.update(run_audit(tables, np.random.default_rng(7)).seconds))
+    return line | {"measures": {name: round(seconds, 2) for name, seconds in told.items()}}
 
 
 def matrix_product(references: int, width: int) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+import gc
+import weakref
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audit import classes
-from audit.classes import BINS, People, bin_starts, coded, identical_rows, knowledge
+from audit.classes import BINS, People, bin_starts, coded, identical_rows, knowledge, value_codes
 from tests.audit.tables import levels, patients, put_together
 
 
@@ -109,3 +113,20 @@ def test_a_person_counts_once_per_class() -> None:
     assert members.sizes(2).tolist() == [1, 2]
     assert members.add_up(np.array([10.0, 1.0, 2.0])).tolist() == [11.0, 2.0]
     assert members.most(np.array([10.0, 1.0, 2.0])).tolist() == [10.0, 2.0]
+
+
+def test_codes_are_kept_as_long_as_their_tables_and_no_longer(rng: np.random.Generator) -> None:
+    """Another candidate beside the same people has codes of its own."""
+    frames = [patients(50, rng) for _ in range(3)]
+    tables = put_together(*frames)
+    other = dataclasses.replace(tables, released=frames[0])
+    for codes in (coded, value_codes):
+        assert codes(tables) is codes(tables)
+        assert codes(other) is not codes(tables)
+    assert np.array_equal(coded(other).codes["released"]["ward"], coded(other).codes["train"]["ward"])
+    watched = weakref.ref(tables)
+    kept = len(classes._CODED), len(classes._VALUES)
+    del tables
+    gc.collect()
+    assert watched() is None
+    assert (len(classes._CODED), len(classes._VALUES)) == (kept[0] - 1, kept[1] - 1)

@@ -112,3 +112,16 @@ def test_codes_never_outgrow_their_integers() -> None:
     (classes,) = classes_of([column] * 6, [column] * 6, [10**6] * 6, np.arange(50), chosen)
     assert classes.total <= 100 * 10**6
     assert len(np.unique(classes.real)) == len(np.unique(column))
+
+
+def test_codes_widen_where_narrow_ones_would_overflow() -> None:
+    """300, 300 and 7 levels: 90,000 codes and then 630,000, where two bytes hold 65,536; renumbered they fit again."""
+    rng = np.random.default_rng(6)
+    sizes = [300, 300, 7]
+    columns = [rng.integers(0, size, 40_000) for size in sizes]
+    people = np.arange(40_000)
+    for classes in classes_of(columns, columns, sizes, people, every(3, 3)):
+        expected = people_by_hand([columns[column] for column in classes.columns], people)
+        assert len(np.unique(classes.real)) == len(expected)
+        assert np.array_equal(classes.real, classes.released)
+        assert sorted(classes.people[classes.people > 0]) == sorted(expected.values())

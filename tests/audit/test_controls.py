@@ -12,7 +12,7 @@ import pytest
 from audit import controls
 from audit.controls import PLANS, hold_to_controls, run_controls, unseen
 from audit.measures import CONTROLS_OF, NAMES_OF, REGISTRY
-from audit.plan import PLANTS, Plan, Plant
+from audit.plan import PLANTS, Plan, Plant, Stake
 from audit.tables import AuditTables
 from policies import Limit, Measurement, Policy, decide
 from tests.audit.tables import levels, patients, put_together
@@ -48,7 +48,9 @@ def test_every_control_catches_the_leak_and_spares_the_fresh_sample(rng: np.rand
     assert [control.name for control in found] == list(PLANS)
     assert {control.name: control.fault for control in found if not control.passed} == {}
     for control in found:
-        assert tuple(control.planted) == PLANS[control.name].sees
+        plan = PLANS[control.name]
+        asked = plan.staked and control.name not in control.note
+        assert tuple(control.planted) == (*plan.sees, *([plan.on] if asked else ()))
         assert all(m.value > control.innocent for m in control.planted.values())
         assert control.fresh is not None
     assert unseen(found) == ()
@@ -58,10 +60,18 @@ def test_every_kind_of_leak_is_claimed_by_a_measure() -> None:
     assert {plant for plan in PLANS.values() for plant in plan.sees} == set(PLANTS)
 
 
+def test_every_limited_figure_is_shown_a_leak_or_says_why_not() -> None:
+    """Two have no plant of their own: lines through a crowd pass near everybody, and a union falls with its measure."""
+    assert [name for name, plan in PLANS.items() if not plan.sees and not plan.staked] == ["segment_excess"]
+    for place, plans in CONTROLS_OF.items():
+        for plan in plans.values():
+            assert not plan.staked or place in controls.STAKES
+
+
 def test_a_plan_falls_on_names_its_own_measure_emits() -> None:
     for place, plans in CONTROLS_OF.items():
         for name, plan in plans.items():
-            assert {name, *plan.voids} <= set(NAMES_OF[place])
+            assert {name, *plan.voids, *plan.staked} <= set(NAMES_OF[place])
 
 
 @pytest.mark.parametrize("plant", PLANTS)
@@ -158,6 +168,121 @@ def test_a_table_of_a_few_cells_shows_no_copies(rng: np.random.Generator, monkey
     faults = {control.name: control.fault for control in run_controls(put_together(*frames), rng)}
     for name in ("nnaa_privacy_loss", "dcr_share", "exact_copy_excess", "near_copy_excess"):
         assert "not seen" in faults[name], name
+
+
+def crowd(count: int, rng: np.random.Generator) -> pd.DataFrame:
+    """Everybody shares what is known with dozens, and the sensitive value is a coin."""
+    return pd.DataFrame({name: levels(rng.choice(["n", "y"], count), "ny") for name in ("a", "b", "c")})
+
+
+KNOWLEDGE = ("uniques", "anonymity", "homogeneity", "closeness", "all_columns")
+
+
+def test_where_train_itself_tells_nobody_there_is_nothing_to_see(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Classes of about fifty people: a copy of train points at nobody, and a measure that says so is right."""
+    few(monkeypatch, *KNOWLEDGE)
+    tables = put_together(*[crowd(400, rng) for _ in range(3)], target="c", quasi_identifiers=["a", "b"])
+    found = run_controls(tables, rng)
+    for control in found:
+        assert control.passed
+        assert control.planted == {}
+        assert control.note.startswith("nothing to see: train itself, released, would move"), control.name
+        assert control.name in control.note
+    measured = Measurement("k_map_excess", 0.0, -0.01, 0.01, 0.95, 400, "classes")
+    (held,) = hold_to_controls((measured,), found)
+    assert held.status == "measured"
+    assert held.method.startswith("classes; control: nothing to see")
+
+
+def test_a_stake_that_cannot_be_counted_voids_and_leaks_no_value(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> dict[str, Stake]:
+        raise ValueError("patient 4711")
+
+    few(monkeypatch, "uniques", "anonymity")
+    monkeypatch.setattr(controls, "STAKES", {**controls.STAKES, "uniques": broken})
+    faults = {control.name: control.fault for control in run_controls(tables_of(100, rng), rng)}
+    assert "ValueError" in faults["replicated_uniques"]
+    assert "4711" not in faults["replicated_uniques"]
+    assert faults["k_map_excess"] == ""
+
+
+def test_a_stake_that_is_no_number_is_not_nothing(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> dict[str, Stake]:
+        return {"replicated_uniques": Stake(float("nan"))}
+
+    few(monkeypatch, "uniques")
+    monkeypatch.setattr(controls, "STAKES", {**controls.STAKES, "uniques": broken})
+    faults = {control.name: control.fault for control in run_controls(tables_of(100, rng), rng)}
+    assert "no number" in faults["replicated_uniques"]
+
+
+def test_a_measure_that_breaks_on_train_itself_is_void(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(tables: AuditTables, rng: np.random.Generator) -> tuple[Measurement, ...]:
+        raise ValueError("patient 4711")
+
+    few(monkeypatch, "uniques")
+    monkeypatch.setitem(controls.REGISTRY, "uniques", broken)
+    (control,) = run_controls(tables_of(100, rng), rng)
+    assert "replicated_uniques could not be tried on planted whole: stopped by ValueError" in control.fault
+
+
+Measure = Callable[[AuditTables, np.random.Generator], tuple[Measurement, ...]]
+
+
+def says_nothing(measure: Measure) -> Measure:
+    return lambda tables, rng: tuple(replace(m, value=0.0, lower=-0.01, upper=0.01) for m in measure(tables, rng))
+
+
+def takes_one_side_for_the_other(measure: Measure) -> Measure:
+    def swapped(tables: AuditTables, rng: np.random.Generator) -> tuple[Measurement, ...]:
+        sides = {"train": tables.holdout, "train_people": tables.holdout_people}
+        others = {"holdout": tables.train, "holdout_people": tables.train_people}
+        return measure(replace(tables, **sides, **others), rng)
+
+    return swapped
+
+
+def counts_half(measure: Measure) -> Measure:
+    return lambda tables, rng: tuple(
+        replace(m, value=m.value / 2, lower=m.lower / 2, upper=m.upper / 2) for m in measure(tables, rng)
+    )
+
+
+@pytest.mark.parametrize("place", [*KNOWLEDGE, "reconstruction"])
+def test_a_measure_that_is_broken_no_longer_sees_what_is_there_to_see(
+    place: str, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is broken shows on train itself; a search for lines may miss half of them, so half is no fault there."""
+    few(monkeypatch, place)
+    tables = tables_of(200, rng)
+    assert [control.fault for control in run_controls(tables, rng)] == [""] * len(CONTROLS_OF[place])
+    for broken in (says_nothing, takes_one_side_for_the_other, counts_half):
+        if place == "reconstruction" and broken is counts_half:
+            continue
+        monkeypatch.setitem(controls.REGISTRY, place, broken(REGISTRY[place]))
+        for control in run_controls(tables, rng):
+            assert f"was not seen by {control.name}" in control.fault, broken.__name__
+
+
+def test_a_second_figure_of_a_measure_is_asked_by_its_own_name(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def blind(tables: AuditTables, rng: np.random.Generator) -> tuple[Measurement, ...]:
+        return tuple(
+            replace(m, value=0.0, lower=0.0) if m.name == "identity_disclosure_risk" else m
+            for m in REGISTRY["anonymity"](tables, rng)
+        )
+
+    few(monkeypatch, "anonymity")
+    monkeypatch.setitem(controls.REGISTRY, "anonymity", blind)
+    (control,) = run_controls(tables_of(100, rng), rng)
+    assert control.fault == "train itself, released, was not seen by identity_disclosure_risk"
 
 
 def test_too_few_holdout_people_say_how_many_would_do(rng: np.random.Generator) -> None:

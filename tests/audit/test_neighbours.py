@@ -27,6 +27,38 @@ def test_distances_are_those_of_brute_force(width: int, whole: bool, rng: np.ran
     np.testing.assert_allclose(truth[np.arange(150), found.index], truth.min(axis=1), rtol=1e-9, atol=1e-12)
 
 
+def test_a_copy_in_a_dense_crowd_is_found(rng: np.random.Generator) -> None:
+    """More rows than are sorted out at a time lie within the rounding of single precision, and the copy comes last."""
+    b = np.hstack([1e-4 * rng.standard_normal((3_000, 1)), np.full((3_000, 60), 3.0)])
+    a = b[-50:]
+    assert nearest(a, b).distance.max() == 0
+
+
+def test_one_far_row_hides_no_copy(rng: np.random.Generator) -> None:
+    """Lengths as a scale that turns logarithmic leaves them of numbers near the largest there are."""
+    b = rng.standard_normal((400, 60))
+    b[0] = 700.0
+    found = nearest(b[1:], b)
+    np.testing.assert_array_equal(found.distance, 0.0)
+    np.testing.assert_array_equal(found.index, np.arange(1, 400))
+    truth = cdist(b[1:], b)
+    np.testing.assert_array_equal(several(b[1:], b, 5), np.argsort(truth, axis=1)[:, :5])
+
+
+def test_of_a_crowd_of_equals_the_first_that_counts_is_named(rng: np.random.Generator) -> None:
+    b = np.repeat(rng.standard_normal((2, 40)), 500, axis=0)
+    people = np.arange(1_000)
+    found = nearest(b, b, people, people)
+    np.testing.assert_array_equal(found.distance, 0.0)
+    np.testing.assert_array_equal(found.index, [1, *[0] * 499, 501, *[500] * 499])
+
+
+def test_rows_without_columns_are_all_equal() -> None:
+    found = nearest(np.zeros((3, 0)), np.zeros((50, 0)))
+    assert found.distance.tolist() == [0.0] * 3
+    assert found.index.tolist() == [0] * 3
+
+
 def test_blocks_do_not_change_the_answer(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
     a, b = rng.standard_normal((50, 40)), rng.standard_normal((60, 40))
     whole = nearest(a, b)

@@ -73,6 +73,22 @@ def test_a_lone_row_has_no_line_and_stays_where_it_is(rng: np.random.Generator) 
     assert rows["x"].tolist() == [1.0, 2.0]
 
 
+def test_a_pencil_is_two_lines_of_two_rows_from_one_person(rng: np.random.Generator) -> None:
+    frame = pd.DataFrame(rng.standard_normal((40, 3)), columns=list("xyz"))
+    values = frame.to_numpy()
+    rows = plants.pencils(frame, declare(frame), values, np.arange(40), rng).to_numpy().reshape(10, 4, 3)
+    for a, b, c, d in rows:
+        meeting = [one + (one - two) * 0.15 / 0.25 for one, two in ((a, b), (c, d))]
+        assert np.allclose(*meeting)
+        assert np.isclose(values, meeting[0]).all(axis=1).any()
+        assert not np.allclose(np.cross(a - b, c - d), 0)
+
+
+def test_nobody_with_enough_strangers_leaves_the_table_as_it_is(rng: np.random.Generator) -> None:
+    frame = pd.DataFrame(rng.standard_normal((4, 3)), columns=list("xyz"))
+    assert plants.pencils(frame, declare(frame), frame.to_numpy(), np.arange(4), rng) is frame
+
+
 def test_an_overfitted_model_stays_nearer_to_its_rows_than_strangers_are(rng: np.random.Generator) -> None:
     """The median draw lies within the median distance between strangers; 300 rows leave no room for chance."""
     frame, fresh = dated(300, rng), dated(300, rng)

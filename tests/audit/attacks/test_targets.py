@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from audit.attacks.targets import Targets, _smallest, match, nearest_sets
+from audit.attacks.targets import Targets, _Low, match, nearest_sets
 from tests.audit.tables import patients, put_together
 
 
@@ -40,13 +40,20 @@ def test_rows_that_tie_belong_to_the_set() -> None:
     targets = Targets.draw(put_together(frame, frame, frame), 1, np.random.default_rng(0))
     ((part, (one, two)),) = nearest_sets(targets, ("x",), (1, 2))
     assert part == slice(0, 8)
-    assert one.sum(axis=1).tolist() == [1, 2, 2, 1] * 2
-    assert two.sum(axis=1).tolist() == [3, 2, 2, 3] * 2
+    assert np.bincount(one[0]).tolist() == [1, 2, 2, 1] * 2
+    assert np.bincount(two[0]).tolist() == [3, 2, 2, 3] * 2
+    target, place = np.divmod(one[1], 4)
+    assert target.tolist() == one[0].tolist()
+    x = frame["x"].to_numpy()
+    assert (x[targets.rows["released"][place]] == np.tile(x, 2)[target]).all()
 
 
 @pytest.mark.parametrize("width", [7, 100, 1_003])
 def test_smallest_values_are_those_of_a_sort(width: int, rng: np.random.Generator) -> None:
     for values in (rng.random((20, width)), np.round(4 * rng.random((20, width)))):
         wanted = np.sort(values, axis=1)
-        for place, found in zip((0, 5), _smallest(values, (0, 5)), strict=True):
-            assert (found == wanted[:, place]).all()
+        low = _Low.of(values, (0, 5), np.full(20, 1e-9))
+        for number, place in enumerate((0, 5)):
+            assert (low.ends[number] == wanted[:, place]).all()
+            rows, columns = np.nonzero(values <= wanted[:, place, None])
+            assert [part.tolist() for part in low.up_to(number)] == [rows.tolist(), columns.tolist()]

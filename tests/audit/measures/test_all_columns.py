@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pycanon import anonymity as pycanon
 
 from audit import combinations as budget
+from audit import exposure as module
 from audit.combinations import combinations
 from audit.exposure import exposure
 from audit.measures.all_columns import NAMES, all_columns
@@ -232,3 +233,31 @@ def test_two_thousand_rows_of_forty_columns_are_counted_in_seconds(rng: np.rando
     found = measure(put_together(*frames))
     assert time.process_time() - started < 30
     assert "every combination" in found["all_columns_k_map_excess"].method
+
+
+def test_how_pairs_of_class_and_value_are_counted_is_nothing(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two sensitive columns, one of them a number; in one table of all pairs, and by the rows that are asked for."""
+    train, holdout, fresh = (patients(200, rng) for _ in range(3))
+    released = pd.concat([train[:80], fresh[80:]], ignore_index=True)
+    tables = put_together(train, holdout, released, sensitive=["outcome", "enzyme"])
+    chosen = combinations(7, 3, 600, rng)
+    found = []
+    for pairs in (0, 10**6):
+        monkeypatch.setattr(module, "PAIRS", pairs)
+        found.append(exposure(tables, chosen, ("outcome", "enzyme")))
+    np.testing.assert_array_equal(found[0].named, found[1].named)
+    np.testing.assert_array_equal(found[0].shown, found[1].shown)
+    assert found[0].named.shape == (2, 400)
+    assert (found[0].named[:, :80].mean(axis=1) > found[0].named[:, 80:].mean(axis=1)).all()
+
+
+def test_l_counts_values_where_classes_times_values_outgrow_two_bytes() -> None:
+    """120 wards times 800 codes; every ward has the same five."""
+    wards, codes = [f"w{place}" for place in range(120)], [f"d{place}" for place in range(800)]
+    frame = pd.DataFrame(
+        {"ward": levels([ward for ward in wards for _ in range(5)], wards), "code": levels(codes[-5:] * 120, codes)}
+    )
+    found = measure(put_together(frame, frame, frame, target="code", attacker_class_size=2))
+    assert found["all_columns_l_diversity"].value == 5.0

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pycanon import anonymity as pycanon
 from scipy.optimize import linprog
 
+from audit.measures import closeness as module
 from audit.measures.closeness import NAMES, closeness
 from audit.tables import AuditTables
 from policies import Measurement
@@ -219,3 +220,18 @@ def test_a_fresh_sample_brings_train_and_holdout_alike(rng: np.random.Generator)
     assert sum(not m.lower <= 0 <= m.upper for m in excess) <= 23
     values = np.array([m.value for m in excess])
     assert abs(values.mean()) < 5 * values.std() / np.sqrt(80)
+
+
+@pytest.mark.parametrize("sensitive", ["outcome", "dose", "enzyme"])
+def test_counting_by_code_and_sorting_agree(
+    sensitive: str, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Categories, a number with many ties and one without; missing values in the last."""
+    train, holdout, fresh = (patients(150, rng) for _ in range(3))
+    released = pd.concat([train[:50], fresh[50:]], ignore_index=True)
+    tables = put_together(train, holdout, released, sensitive=[sensitive])
+    found = []
+    for dense in (0, 10**9):
+        monkeypatch.setattr(module, "DENSE", dense)
+        found.append(measure(tables))
+    assert found[0] == found[1]

@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import hypergeom
 
 from audit import sides
-from audit.measures.copies import copies, exact_copies
+from audit.measures.copies import _Crowding, copies, exact_copies
 from audit.tables import AuditTables
 from policies import Measurement
 from tests.audit.tables import levels, patients, put_together
@@ -109,3 +109,18 @@ def test_large_tables_are_searched_in_part_and_rare_copies_still_found(
     assert found["rare_copies"].value >= 10
     assert found["near_copy_excess"].n == 100
     assert found["near_copy_excess"].lower < 0.1 < found["near_copy_excess"].upper
+
+
+def test_where_all_rows_at_hand_are_of_one_person_no_figure_is_lost(rng: np.random.Generator) -> None:
+    """What bounds that person's spacing is infinite then, and equal rows elsewhere leave no room."""
+    train, holdout = rng.standard_normal((60, 2)), np.zeros((30, 2))
+    people = {
+        "train": np.concatenate([np.zeros(40, dtype=np.int64), np.arange(1, 21)]),
+        "holdout": np.arange(30),
+        "released": np.arange(60),
+    }
+    drawn = sides.Sides({"train": train, "holdout": holdout, "released": train}, people, dict.fromkeys(people, 60), rng)
+    drawn.queries["train"] = np.arange(40)
+    assert np.isinf(drawn.spacing_bound("train")[:40]).all()
+    figures = _Crowding(drawn, "train", "holdout").up_to(np.inf)
+    assert np.isinf(figures).all()

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from pycanon import anonymity as pycanon
 
+from audit.measures import homogeneity as module
 from audit.measures.homogeneity import NAMES, homogeneity
 from audit.tables import AuditTables
 from policies import Measurement
@@ -102,3 +103,16 @@ def test_a_fresh_sample_gives_away_train_and_holdout_alike(rng: np.random.Genera
     assert sum(not m.lower <= 0 <= m.upper for m in excess) <= 23
     values = np.array([m.value for m in excess])
     assert abs(values.mean()) < 5 * values.std() / np.sqrt(80)
+
+
+def test_counting_in_one_table_and_row_by_row_agree(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once with a homogeneous class, once with crowds of two wards and three outcomes only."""
+    mixed = [patients(150, rng) for _ in range(3)]
+    crowds = [frame[["sex", "ward"]] for frame in mixed]
+    for frames, sensitive in ((mixed, "outcome"), (crowds, "ward")):
+        tables, found = put_together(*frames, sensitive=[sensitive]), []
+        for dense in (0, 10**9):
+            monkeypatch.setattr(module, "DENSE", dense)
+            found.append(measure(tables))
+        assert found[0] == found[1]
+    assert found[0]["l_diversity"].value > 1

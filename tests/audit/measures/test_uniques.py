@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from audit.measures import uniques as module
 from audit.measures.uniques import NAMES, _replicated, replicated_uniques
 from audit.tables import AuditTables
 from policies import Measurement
@@ -104,3 +105,22 @@ def test_fresh_samples_are_spared_at_the_stated_rate(rng: np.random.Generator) -
         frames = [patients(150, rng) for _ in range(3)]
         alarms += measure(put_together(*frames, quasi_identifiers=["age", "ward", "sex"]), rng).lower > 0
     assert alarms <= 7
+
+
+def test_how_many_bits_are_looked_at_first_is_nothing(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, released = (rng.integers(0, 2**64, 60, dtype=np.uint64)[rng.integers(0, 60, 400)] for _ in range(2))
+    released[:200] = real[rng.integers(0, 400, 200)]
+    person = np.arange(400) // 2
+    found = []
+    for bits in (1, 6, 18):
+        monkeypatch.setattr(module, "BITS", bits)
+        found.append(_replicated(real, person, released))
+    np.testing.assert_array_equal(found[0], found[1])
+    np.testing.assert_array_equal(found[0], found[2])
+
+
+def test_where_no_released_row_has_a_real_rows_values_nobody_is_replicated() -> None:
+    found = _replicated(np.array([1, 2], np.uint64), np.array([0, 1]), np.array([3, 3], np.uint64))
+    np.testing.assert_array_equal(found, [0, 0])

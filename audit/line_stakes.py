@@ -1,0 +1,51 @@
+"""Whom do lines between people give away, to somebody who knows which rows they run through? See ``audit.stakes``."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from audit.measures.reconstruction import CROSSING, REBUILT
+from audit.neighbours import nearest
+from audit.plan import Stake
+from audit.straight import straighten
+from audit.tables import AuditTables
+
+FEWEST = 4  # numbers, below which too many lines nearly meet by chance
+ENOUGH = 10  # pencils, to count on any to be found
+FOUND = 0.4  # part of the people given away whom a search for the lines finds, at the least
+NOBODY = {"line_reconstruction": Stake(0.0)}
+
+
+def met(tables: AuditTables, _: np.random.Generator) -> dict[str, Stake]:
+    """``line_reconstruction`` of pencils: share of train people whom the two lines of a four still meet, as rounded.
+
+    Whoever knows which four rows belong together has nothing to look for; the measure has.
+    """
+    straight = straighten(tables)
+    rows = straight["released"].numbers
+    use = [
+        j for j, column in enumerate(rows.T) if np.isnan(column).mean() < 0.5 and np.nanmin(column) < np.nanmax(column)
+    ]
+    real = straight["train"].numbers[:, use]
+    known = ~np.isnan(real).any(axis=1)
+    if len(use) < FEWEST or not known.any():
+        return NOBODY
+    fours = rows[: len(rows) // 4 * 4, use].reshape(-1, 4, len(use))
+    fours = fours[~np.isnan(fours).any(axis=(1, 2))]
+    if len(fours) < ENOUGH:
+        return NOBODY
+    towards, other, apart = fours[:, 0] - fours[:, 1], fours[:, 2] - fours[:, 3], fours[:, 2] - fours[:, 0]
+    squares = [np.einsum("nd,nd->n", *pair) for pair in ((towards, towards), (other, other), (towards, other))]
+    along = [np.einsum("nd,nd->n", arrow, apart) for arrow in (towards, other)]
+    sine = squares[0] * squares[1] - squares[2] ** 2
+    clear = sine > 2 * CROSSING * squares[0] * squares[1]
+    sine = np.where(clear, sine, 1.0)
+    first = (along[0] * squares[1] - along[1] * squares[2]) / sine
+    second = (along[0] * squares[2] - along[1] * squares[0]) / sine
+    meeting = (fours[:, 0] + first[:, None] * towards + fours[:, 2] + second[:, None] * other)[clear] / 2
+    meeting = meeting[(first[clear] > 0) & (second[clear] > 0)]
+    person, real = tables.people["train"][known], real[known]
+    found = nearest(meeting, real)
+    room = nearest(real, real, person, person).distance[found.index]
+    rebuilt = np.unique(person[found.index[found.distance <= REBUILT * room]])
+    return {"line_reconstruction": Stake(len(rebuilt) / len(np.unique(person)), part=FOUND)}
