@@ -68,7 +68,7 @@ def assess(
         n=released.row_count,
         method="released rows over rows of the table",
     )
-    measurements = (*_held_back(result.measurements, earlier), ratio, *safe_harbor(dictionary), *known)
+    measurements = (*held_back(result.measurements, earlier), ratio, *safe_harbor(dictionary), *known)
     return Assessment(tables, result, measurements, decide(policy, measurements))
 
 
@@ -92,7 +92,7 @@ def tables_of(
     )
 
 
-def _held_back(measurements: Sequence[Measurement], earlier: Earlier) -> tuple[Measurement, ...]:
+def held_back(measurements: Sequence[Measurement], earlier: Earlier) -> tuple[Measurement, ...]:
     """Nothing is said of all releases together where the rows of one of them are not at hand."""
     if not earlier.lost:
         return tuple(measurements)

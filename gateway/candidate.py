@@ -21,6 +21,7 @@ from gateway.intake import (
     write_csv,
     write_parquet,
 )
+from gateway.intake.lone_split import Lots
 from gateway.progress import Progress
 from gateway.settings import SynthesizerSettings
 from policies import Dictionary, Policy
@@ -33,13 +34,15 @@ Split = Callable[[RawTable, TypedTable], Sides]
 class Parts:
     """The rows that may be learned from, and the rows held out; ``held_out`` are the places of these in the table.
 
-    ``strangers`` is the share of rows of people whom no earlier release of the dataset knew.
+    ``strangers`` is the share of rows of people whom no earlier release of the dataset knew. ``lots`` are, under a
+    private gate, those by which the people of the rows to learn from and of the rows held out are dealt to its parts.
     """
 
     train: TypedTable
     holdout: TypedTable
     held_out: NDArray[np.int64]
     strangers: float = 0.0
+    lots: tuple[Lots, Lots] | None = None
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -91,6 +94,8 @@ class Sampled:
 def read_parts(data: Snapshot, dictionary: Dictionary, policy: Policy, split: Split, progress: Progress) -> Parts:
     """Read and check the table, and divide its people by ``split``.
 
+    Under a private gate they are not counted here: whether there are enough is told from a public or a noisy number.
+
     Raises
     ------
     IntakeError
@@ -101,13 +106,14 @@ def read_parts(data: Snapshot, dictionary: Dictionary, policy: Policy, split: Sp
     table = type_table(
         raw,
         dictionary,
-        minimum_people=policy.minimum_people,
+        minimum_people=policy.minimum_people if policy.private_gate is None else 1,
         rows_bounded_later=policy.differential_privacy is not None,
     )
     for warning in table.warnings:
         progress.note(warning)
     sides = split(raw, table)
-    return Parts(table.take(sides.seen), table.take(sides.unseen), sides.unseen, sides.strangers)
+    lots = None if sides.lots is None else (sides.lots[sides.seen], sides.lots[sides.unseen])
+    return Parts(table.take(sides.seen), table.take(sides.unseen), sides.unseen, sides.strangers, lots)
 
 
 def fit_hybrid(

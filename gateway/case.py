@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from audit.record.statement import NO_OVERSIGHT, Oversight, PrivacyClaim
 from gateway.assessment import Assessment
 from gateway.remedy import Mended
+from gateway.votes import Voted
 from policies import Dictionary, Policy
 from synth.selection import SelectionTrace
 
@@ -60,6 +61,7 @@ class Candidate:
     ``held_out`` are the places in the table of the rows held out, ``strangers`` is the share of rows of people whom no
     earlier release of the dataset knew. ``mended`` says what remedies did to a first
     candidate, and ``first`` how that one was measured; the rest is about the candidate that the decision is on.
+    ``voted`` stands in the place of ``assessment`` where a private gate decided.
     """
 
     files: Mapping[str, bytes] = field(default_factory=dict)
@@ -77,6 +79,7 @@ class Candidate:
     strangers: float = 0.0
     mended: Mended | None = None
     first: Assessment | None = None
+    voted: Voted | None = None
 
     @property
     def remedies(self) -> tuple[str, ...]:

@@ -14,23 +14,33 @@ from synth import PrivateHybridSynthesizer
 from synth.dp.accounting import cross_check, zcdp_rho
 from synth.dp.budget import PrivacyBudget
 from synth.dp.events import Event, event_to_dict
+from synth.dp.votes import STAGE as DECISION
 
 CANCELLED = "the claim was cancelled: raw rows reached the result by a path that was not charged"
 
+DECISION_NOT_COVERED = (
+    "The audit measured the candidate against real patients without noise: whether the release was allowed, which "
+    "limits were met, and so that these rows and not others were published, is outside the claim, which is of the "
+    "candidate before that decision."
+)
+INTAKE_NOT_COVERED = (
+    "That a request failed or was refused because of the table (it does not fit its dictionary, holds too few "
+    "people), how long a release took, and the times in this record are outside the claim."
+)
+INTAKE_NOT_COVERED_BY_VOTES = (
+    "That a request failed because the table does not fit its dictionary or is too small to be divided, how long a "
+    "release took, and the times in this record are outside the claim; the decision on the rows is within it. What "
+    "people decide later, such as an approval or a revocation, is not."
+)
 NOT_COVERED = (
-    (
-        "The audit measured the candidate against real patients without noise: whether the release was allowed, which "
-        "limits were met, and so that these rows and not others were published, is outside the claim, which is of the "
-        "candidate before that decision."
-    ),
     (
         "Whoever sees exact measurements may choose the next attempt's policy and settings by them: the record tells "
         "the attempt's number."
     ),
     "The number of released rows is the custodian's choice, taken to be made without a look at the table.",
     (
-        "That a request failed or was refused because of the table (it does not fit its dictionary, holds too few "
-        "people), how long a release took, and the times in this record are outside the claim."
+        "Whether the very same file was asked for before, or is known under another name, shows in an answer from an "
+        "earlier record, in a refusal and in the attempt's number: that is outside the claim."
     ),
     "The commitment to the source table is a keyed digest: it tells nothing only while its key stays secret.",
     "The custodian sees the raw rows, the exact measurements and the memory of this machine, and is trusted with them.",
@@ -66,12 +76,15 @@ def claim_sheet(
 
     ``charges`` are the dataset's, oldest first, this release's last; ``bare`` counts its earlier releases without one.
 
+    Where a private gate decided, its vote is one of the mechanisms, and the decision within the claim.
+
     Epsilon is that of the whole plan: what the plan holds and the synthesizer left undrawn stays charged, since whether
     it was needed was itself learned from noisy answers.
     """
     claim = synthesizer.claim_
     if claim is None:
         return None
+    decided = any(event.stage == DECISION for _, event in budget.used)
     plan, delta = budget.plan, synthesizer.delta
     checks = cross_check(plan, delta)
     epsilon = max(checks.pop("pld"), claim.spent)
@@ -97,6 +110,7 @@ def claim_sheet(
         ),
         composition=COMPOSITION,
         not_covered=(
+            *((INTAKE_NOT_COVERED_BY_VOTES,) if decided else (DECISION_NOT_COVERED, INTAKE_NOT_COVERED)),
             *NOT_COVERED,
             BARE.format(bare or "none"),
             ONE_ROW_EACH if dictionary.patient is None else SEVERAL_NAMES,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -37,6 +36,7 @@ from gateway.provenance import DISTRIBUTION, Software, installed_software
 from gateway.stamping import NOT_ASKED, Stamped, Timestamps
 from gateway.workspace import UnlockedKeys, Workspace
 from policies import Decision, Policy, dictionary_to_toml, released_part
+from policies.model import NOISY_PEOPLE, VOTES
 
 _VERIFY = """# How to verify this bundle
 
@@ -86,7 +86,7 @@ def conclude(
         Something could not be written; no bundle exists.
     """
     decided_at = datetime.now(UTC).replace(microsecond=0)
-    reason = candidate.refusal or candidate.cancelled or _reason(case.policy, decision, candidate.remedies)
+    reason = candidate.refusal or candidate.cancelled or _reason(case.policy, decision, candidate)
     software = installed_software()
     evidence_folder = workspace.new_evidence_folder()
     evidence_digest = write_evidence(
@@ -170,10 +170,18 @@ _MENDED = {
 }
 
 
-def _reason(policy: Policy, decision: Decision, remedies: Sequence[str]) -> str:
+def _reason(policy: Policy, decision: Decision, candidate: Candidate) -> str:
     """The outcome in one coarse sentence: it goes to the requester (I-7)."""
+    remedies, gate = candidate.remedies, policy.private_gate
     if policy.disclosure == "verdict":
         outcome = "the policy is met" if decision.allowed else "the policy is not met"
+    elif gate is not None and candidate.voted is not None:
+        votes = next(each.value for each in candidate.voted.measurements if each.name == VOTES)
+        outcome = (
+            f"{votes:.0f} yes-votes of {gate.parts} parts of the people, counted with noise; {gate.quorum} are needed"
+        )
+        if any(each.measure == NOISY_PEOPLE for each in decision.unmet):
+            outcome += "; and too few people, counted with noise"
     elif decision.allowed:
         outcome = f"all {len(decision.findings)} limits of the policy are met"
     else:

@@ -16,6 +16,7 @@ from gateway.files import write_private
 from gateway.ledger import Attempt
 from gateway.provenance import DISTRIBUTION, Software
 from gateway.remedy import Mended
+from gateway.votes import Voted
 from policies import Decision, released_part
 from synth.selection import SelectionTrace
 from synth.selection.trace import Point
@@ -33,7 +34,8 @@ def write_evidence(
     write_private(folder / "dictionary.toml", case.dictionary_bytes)
     page = render_evidence_report(_report_inputs(case, attempt, decision, candidate, software, decided_at)).encode()
     write_private(folder / "report.html", page)
-    measurements = candidate.assessment.measurements if candidate.assessment else ()
+    voted, told = candidate.voted, candidate.assessment or candidate.voted
+    measurements = told.measurements if told else ()
     document = {
         "decision": decision.to_dict(),
         "reason": reason,
@@ -53,6 +55,7 @@ def write_evidence(
         "strangers": candidate.strangers,
         "heldOut": None if candidate.held_out is None else candidate.held_out.tolist(),
         "remedies": _remedies(candidate),
+        "votes": None if voted is None else {"parts": voted.parts, "met": dict(voted.met), "void": dict(voted.void)},
         "writtenTo": str(out.absolute()),
         "warnings": list(candidate.warnings),
         "seconds": dict(candidate.seconds),
@@ -91,7 +94,21 @@ def _report_inputs(
         "Decided": f"{decided_at:%Y-%m-%d %H:%M} UTC",
         "Software": f"{DISTRIBUTION} {software.version}",
     }
-    assessed = candidate.assessment
+    assessed, voted = candidate.assessment, candidate.voted
+    if voted is not None:
+        facts |= {f"Note {number}": warning for number, warning in enumerate(candidate.warnings, start=1)}
+        facts |= {f"{name}, parts in which it is met": _parts_met(name, voted) for name in voted.met}
+        return EvidenceInputs(
+            decision=decision,
+            measurements=voted.measurements,
+            dictionary=released_part(case.dictionary),
+            weights=candidate.weights,
+            trace=_rewards(candidate.trace),
+            facts=facts,
+            seconds=candidate.seconds,
+            not_covered=candidate.not_covered,
+            privacy=candidate.claim,
+        )
     if assessed is None:
         return EvidenceInputs(
             decision,
@@ -119,6 +136,11 @@ def _report_inputs(
         not_covered=candidate.not_covered,
         privacy=candidate.claim,
     )
+
+
+def _parts_met(name: str, voted: Voted) -> str:
+    why = f"; {voted.void[name]}" if name in voted.void else ""
+    return f"{voted.met[name]} of {voted.parts}{why}"
 
 
 def _mended_line(mended: Mended) -> str:

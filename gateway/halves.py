@@ -28,6 +28,7 @@ from audit.record import files
 from gateway.errors import WorkspaceError
 from gateway.files import make_private_folder
 from gateway.intake import RawTable, TypedTable, draw_lots, split_alone, split_on
+from gateway.intake.lone_split import Lots
 from policies import Dictionary
 
 HOLDOUT_SHARE = 0.5  # equal halves, so that nearness to either is comparable without a correction
@@ -44,13 +45,22 @@ def split_key(secret: bytes, dataset: str) -> bytes:
     return HKDF(SHA256(), 32, salt=b"sluice lone split", info=dataset.encode()).derive(secret)
 
 
+def vote_key(secret: bytes, dataset: str) -> bytes:
+    """The key by which people of ``dataset`` are dealt to the parts of a private gate; it tells nothing of sides."""
+    return HKDF(SHA256(), 32, salt=b"sluice private gate", info=dataset.encode()).derive(secret)
+
+
 @dataclass(frozen=True)
 class Sides:
-    """Rows to learn from, rows held out, and the share of rows of people whom an earlier release did not know."""
+    """Rows to learn from, rows held out, and the share of rows of people whom an earlier release did not know.
+
+    ``lots`` are, for each row of the table, what its person is dealt to a part of a private gate by; None without one.
+    """
 
     seen: Rows
     unseen: Rows
     strangers: float = 0.0
+    lots: Lots | None = None
 
     def __iter__(self) -> Iterator[Rows]:
         """The two sides."""
@@ -59,14 +69,20 @@ class Sides:
 
 @dataclass(frozen=True)
 class LoneHalves:
-    """Each person's side by their lot alone: under differential privacy nobody's side may depend on anybody else."""
+    """Each person's side by their lot alone: under differential privacy nobody's side may depend on anybody else.
+
+    With ``vote_key`` each person draws another lot, by which they are dealt to the parts of a private gate.
+    """
 
     dictionary: Dictionary
     key: bytes
+    vote_key: bytes | None = None
 
     def __call__(self, raw: RawTable, _: TypedTable) -> Sides:
         """Rows to learn from and rows held out."""
-        return Sides(*split_alone(draw_lots(raw, self.dictionary.patient, self.key), HOLDOUT_SHARE))
+        patient = self.dictionary.patient
+        seen, unseen = split_alone(draw_lots(raw, patient, self.key), HOLDOUT_SHARE)
+        return Sides(seen, unseen, lots=None if self.vote_key is None else draw_lots(raw, patient, self.vote_key))
 
 
 @dataclass(frozen=True)

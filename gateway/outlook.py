@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -25,9 +26,11 @@ from gateway.formats.finding import bounds
 from gateway.halves import HOLDOUT_SHARE
 from gateway.intake import TypedTable
 from gateway.intake.checks import column_dtype
+from gateway.outlook_gate import GateOutlook, outlook_gate
 from policies import Dictionary, Limit, Measurement, Policy
 from synth.dp.domain import domain_of
 from synth.dp.plan import Plan, plan_of
+from synth.dp.votes import decision_event
 
 TRIAL_PEOPLE = 3_000  # per side of a trial audit, at most
 _BLIND_PEOPLE = 2_000  # where nothing says how many the table holds
@@ -73,7 +76,10 @@ class LimitOutlook:
 
 @dataclass(frozen=True)
 class Outlook:
-    """Everything ``gateway plan`` prints; ``seconds`` are CPU seconds, the least and the most expected."""
+    """Everything ``gateway plan`` prints; ``seconds`` are CPU seconds, the least and the most expected.
+
+    Under a private gate limits are held in its parts: then ``gate`` tells of them, and ``limits`` are none.
+    """
 
     rows: int | None
     people: int | None
@@ -87,6 +93,7 @@ class Outlook:
     noise: tuple[Noise, ...]
     limits: tuple[LimitOutlook, ...]
     looked_at_rows: bool
+    gate: GateOutlook | None = None
 
     @property
     def feasible(self) -> bool:
@@ -114,7 +121,8 @@ def outlook(dictionary: Dictionary, policy: Policy, table: TypedTable | None, rn
     columns = len(dictionary.released)
     noise: tuple[Noise, ...] = ()
     if demanded is not None and learned is not None:
-        noise = _noise(dictionary, plan_of(dictionary, learned, demanded.epsilon, demanded.delta)[1])
+        beside = () if policy.private_gate is None else (decision_event(policy.private_gate.epsilon),)
+        noise = _noise(dictionary, plan_of(dictionary, learned, demanded.epsilon, demanded.delta, beside=beside)[1])
     size = None if learned_rows is None else (learned_rows * columns) ** _POWER
     base, rate = _SECONDS["hybrid" if demanded is None else "private"]
     expected = None if size is None else base + rate * size
@@ -129,8 +137,9 @@ def outlook(dictionary: Dictionary, policy: Policy, table: TypedTable | None, rn
         mebibytes=None if size is None else _MEBIBYTES[0] + _MEBIBYTES[1] * size,
         epsilon=None if demanded is None else demanded.epsilon,
         noise=noise,
-        limits=_limits(dictionary, policy, table, people, rng),
+        limits=() if policy.private_gate is not None else _limits(dictionary, policy, table, people, rng),
         looked_at_rows=table is not None,
+        gate=outlook_gate(dictionary, policy, people or _BLIND_PEOPLE, partial(_random_table, dictionary), rng),
     )
 
 
@@ -228,10 +237,7 @@ def _trial(
     """Three innocent tables of the same kind: two real sides and a release."""
     if table is None:
         size = max(min(side, TRIAL_PEOPLE), 2)
-        parts = [
-            TypedTable(_random_frame(dictionary, size, rng), np.arange(size) + place * size, size, (), ())
-            for place in range(3)
-        ]
+        parts = [_random_table(dictionary, size, place * size, rng) for place in range(3)]
     else:
         thirds = rng.permutation(int(table.people.max()) + 1) % 3
         parts = []
@@ -240,6 +246,10 @@ def _trial(
             parts.append(table.take(rows[draw_people(table.people[rows], TRIAL_PEOPLE, rng)]))
     train, holdout, released = parts
     return tables_of(released, train, holdout, dictionary, policy)
+
+
+def _random_table(dictionary: Dictionary, people: int, first: int, rng: np.random.Generator) -> TypedTable:
+    return TypedTable(_random_frame(dictionary, people, rng), np.arange(people) + first, people, (), ())
 
 
 def _random_frame(dictionary: Dictionary, rows: int, rng: np.random.Generator) -> pd.DataFrame:

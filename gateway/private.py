@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import Self
 
 from audit.record.claim import PrivacyClaim
+from audit.sides import REFERENCE_ROWS
 from gateway.assessment import threads_for
 from gateway.claim import claim_sheet
 from gateway.errors import BudgetExhaustedError
-from gateway.halves import HOLDOUT_SHARE, LoneHalves, split_key
+from gateway.halves import HOLDOUT_SHARE, LoneHalves, split_key, vote_key
 from gateway.intake import TypedTable
 from gateway.ledger import Attempt, Charge, Ledger
 from gateway.progress import Progress
@@ -21,20 +22,27 @@ from policies import Dictionary, DictionaryError, Policy, PolicyError
 from policies.model import LifetimeBudget
 from synth import PrivateHybridSynthesizer
 from synth.dp.budget import PrivacyBudget
-from synth.dp.events import Event
+from synth.dp.events import Event, PureEvent
+from synth.dp.provenance import Traced
+from synth.dp.votes import decision_event
 
 LARGEST_BLIND_DELTA = 1e-5  # where the number of patients is not public; house
 
 
 @dataclass(frozen=True)
 class PlannedRelease:
-    """Everything that can be settled without the table: which mechanisms will run, with how much noise."""
+    """Everything that can be settled without the table: which mechanisms will run, with how much noise.
+
+    ``gate`` is the last of the plan where the policy asks for a private gate, the noisy vote that decides.
+    """
 
     dictionary: Dictionary
     synthesizer: PrivateHybridSynthesizer
     plan: tuple[Event, ...]
     lifetime: LifetimeBudget
     key: bytes
+    gate: PureEvent | None = None
+    vote_key: bytes | None = None
 
     @classmethod
     def prepare(
@@ -47,7 +55,8 @@ class PlannedRelease:
         DictionaryError
             Its facts are not public, or one patient's contribution is unbounded.
         PolicyError
-            Delta is not below one in the number of patients.
+            Delta is not below one in the number of patients; or, under a private gate, the dictionary states fewer
+            people than the policy asks for.
         GatewayError
             The settings name what does not exist under differential privacy.
         SynthesisError
@@ -59,15 +68,24 @@ class PlannedRelease:
         check_dictionary(dictionary)
         people = dictionary.people
         check_deltas(policy.id, people, demanded.delta, demanded.lifetime_budget.delta)
+        asked = policy.private_gate
+        if asked is not None and people is not None and people < policy.minimum_people:
+            raise PolicyError(
+                f"{policy.id}: the dictionary says the table holds {people} people, fewer than the "
+                f"{policy.minimum_people} the policy asks for: collect more people before asking for a release"
+            )
+        gate = None if asked is None else decision_event(asked.epsilon)
         synthesizer = PrivateHybridSynthesizer(
             dictionary,
             demanded.epsilon,
             demanded.delta,
             people=None if people is None else max(round(people * (1 - HOLDOUT_SHARE)), 1),
+            beside=() if gate is None else (gate,),
             **settings.private_arguments(),
         )
         key = split_key(secret, dictionary.name)
-        return cls(dictionary, synthesizer, synthesizer.plan(), demanded.lifetime_budget, key)
+        votes = None if gate is None else vote_key(secret, dictionary.name)
+        return cls(dictionary, synthesizer, synthesizer.plan(), demanded.lifetime_budget, key, gate, votes)
 
     def charge(self, ledger: Ledger, attempt: Attempt, source: str) -> ChargedRelease:
         """Write the whole plan into the ledger; only then may the table be read (I-8).
@@ -100,8 +118,8 @@ class ChargedRelease:
 
     @property
     def halves(self) -> LoneHalves:
-        """Rows to learn from and rows held out; every patient's side is a lot of their own."""
-        return LoneHalves(self.planned.dictionary, self.planned.key)
+        """Rows to learn from and rows held out; every patient's side, and part in a vote, is a lot of their own."""
+        return LoneHalves(self.planned.dictionary, self.planned.key, self.planned.vote_key)
 
     def fit(self, train: TypedTable, progress: Progress) -> PrivateHybridSynthesizer:
         """The synthesizer, learned from ``train`` by the charged mechanisms alone.
@@ -118,8 +136,22 @@ class ChargedRelease:
                 train.frame, people_codes=train.people, budget=self.budget, progress=tell
             )
 
-    def claim(self) -> PrivacyClaim | None:
-        """The claim about what was fitted and sampled so far; None where a taint has cancelled it (I-15)."""
+    def people(self) -> int:
+        """How many people the table holds: the dictionary's number, or else the one that was counted with noise."""
+        stated = self.planned.dictionary.people
+        return round(self.planned.synthesizer.settings_["people"] / (1 - HOLDOUT_SHARE)) if stated is None else stated
+
+    def claim(self, votes: Traced[int] | None = None) -> PrivacyClaim | None:
+        """The claim about what was fitted and sampled so far; None where a taint has cancelled it (I-15).
+
+        ``votes`` are those that a private gate decided by. Where the policy asks for one, there is no claim unless they
+        came from its one charged mechanism and from nothing else.
+        """
+        gate = self.planned.gate
+        if gate is not None:
+            drawn = [name for name, event in self.budget.used if event == gate]
+            if votes is None or len(drawn) != 1 or votes.sources != frozenset(drawn):
+                return None
         return claim_sheet(self.planned.synthesizer, self.budget, self.charges, self.bare, self.planned.dictionary)
 
 
@@ -142,6 +174,30 @@ def check_deltas(policy: str, people: int | None, *deltas: float) -> None:
                 f"{policy}: delta {delta:g} is above {LARGEST_BLIND_DELTA:g}, and the dictionary does not say how many "
                 "people the table is publicly known to hold: state people there, or a smaller delta"
             )
+
+
+def earlier_names(ledger: Ledger, policy: Policy, dataset: str, commitment: str, before: int) -> tuple[str, ...]:
+    """The names under which earlier releases of the same people count, as of ledger entry ``before``.
+
+    Under a private gate that is the dataset's own: whether this very file was asked for under another name is a fact
+    about all of its rows at once, and one patient more or less would change every part's vote by it.
+    """
+    return (dataset,) if policy.private_gate is not None else ledger.names(dataset, commitment, before=before)
+
+
+def check_rows(policy: Policy, rows: int) -> None:
+    """Refuse to make more rows than the parts of a private gate can be shown whole.
+
+    Raises
+    ------
+    PolicyError
+        A private gate is asked for, and more rows than an audit compares.
+    """
+    if policy.private_gate is not None and rows > REFERENCE_ROWS:
+        raise PolicyError(
+            f"{policy.id}: under a private gate at most {REFERENCE_ROWS} rows can be released, {rows} were asked for: "
+            "in a larger table a part would not see all rows that come near to its people"
+        )
 
 
 def check_dictionary(dictionary: Dictionary) -> None:

@@ -25,7 +25,8 @@ from gateway.errors import AttemptsExhaustedError, BudgetExhaustedError
 from gateway.halves import KeptHalves, split_key
 from gateway.intake import IntakeError, Snapshot, take_snapshot
 from gateway.ledger import Attempt
-from gateway.private import ChargedRelease, PlannedRelease, fresh_commitment, refusal_of
+from gateway.private import ChargedRelease, PlannedRelease, check_rows, earlier_names, fresh_commitment, refusal_of
+from gateway.private_gate import decide_by_votes
 from gateway.progress import Progress
 from gateway.remedy import mend
 from gateway.settings import SynthesizerSettings
@@ -136,7 +137,8 @@ def release_table(
 
     Where the policy demands differential privacy, the plan of all mechanisms is charged to the dataset's budget before
     the table is parsed; of its bytes only a keyed digest is taken first, by which the ledger knows the file again. The
-    charge stands however the request ends (I-8).
+    charge stands however the request ends (I-8). Under a private gate the decision is one of these mechanisms: nothing
+    else compares the candidate with the table.
 
     Where the very same was asked before (table, dictionary, policy, settings, number of rows), the record answers: no
     row is read, and neither an attempt nor budget is spent.
@@ -154,6 +156,7 @@ def release_table(
     oversight = request.oversight(policy)
     unlocked = workspace.unlock(passphrase)
     planned = PlannedRelease.prepare(dictionary, policy, request.settings, unlocked.commitment)
+    check_rows(policy, request.rows)
     if planned is None:
         request.settings.arguments()  # refuses what has no meaning without differential privacy
     workspace.check_consistency()
@@ -266,7 +269,7 @@ class _Before:
 def _before(
     case: Case, attempt: Attempt, charged: ChargedRelease | None, secret: bytes, workspace: Workspace
 ) -> _Before:
-    names = workspace.ledger.names(case.dictionary.name, case.commitment, before=attempt.sequence)
+    names = earlier_names(workspace.ledger, case.policy, case.dictionary.name, case.commitment, attempt.sequence)
     # under whatever other names the file was asked for since, its people are divided as then; under differential
     # privacy by the dataset's own name, which hangs on no file
     first = names[0] if charged is None else case.dictionary.name
@@ -300,11 +303,29 @@ def _candidate(
     clock.lap("fit")
     progress.stage("sampling")
     sampled = Sampled(*made.sample_people(request.rows, streams.sample))
-    claim = None if charged is None else charged.claim()
-    known = () if charged is None else claim_measurements(claim)
     files = sampled.serialise(case.dictionary, streams.keys)
     released = parse_candidate(files, case.dictionary)
     clock.lap("sample and serialise")
+    if charged is not None and case.policy.private_gate is not None:
+        voted, claim = decide_by_votes(
+            released, parts, case.dictionary, case.policy, charged, made.sample_people, earlier, streams.audit, progress
+        )
+        clock.lap("votes")
+        return Candidate(
+            files=files,
+            rows=released.row_count,
+            synthesizer=made.settings_,
+            weights=made.weights_,
+            trace=made.trace_,
+            warnings=parts.warnings,
+            seconds=clock.seconds,
+            claim=claim,
+            held_out=parts.held_out,
+            cancelled="" if claim is not None else CANCELLED,
+            voted=voted,
+        ), voted.decision
+    claim = None if charged is None else charged.claim()
+    known = () if charged is None else claim_measurements(claim)
     against = (parts.train, parts.holdout, case.dictionary, case.policy)
     assessment = assess(released, *against, streams.audit, progress, known, earlier)
     clock.lap("audit")

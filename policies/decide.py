@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -75,14 +75,32 @@ def decide(policy: Policy, measured: Iterable[Measurement]) -> Decision:
     one name contradict each other and count as failed. Measurements that no limit names are ignored, so losing a name
     can never turn a denial into an allowance (I-4).
     """
+    return _held(policy, policy.demands(), measured)
+
+
+def decide_privately(policy: Policy, measured: Iterable[Measurement]) -> Decision:
+    """As :func:`decide`, on what charged mechanisms told alone; the limits were held in the parts that voted.
+
+    Without a private gate in the policy nothing is found, and so nothing allowed.
+    """
+    return _held(policy, {} if policy.private_gate is None else policy.private_demands(), measured)
+
+
+def met_at_point(limit: Limit, measurement: Measurement) -> bool:
+    """Whether a measured number itself lies within the bounds, and rests on as many cases as the limit asks for."""
+    m = measurement
+    if m.status != "measured" or not math.isfinite(m.value) or (limit.fewest is not None and m.n < limit.fewest):
+        return False
+    return (limit.min is None or m.value >= limit.min) and (limit.max is None or m.value <= limit.max)
+
+
+def _held(policy: Policy, demands: Mapping[str, Limit], measured: Iterable[Measurement]) -> Decision:
     by_name: dict[str, list[Measurement]] = {}
     for measurement in measured:
         by_name.setdefault(measurement.name, []).append(measurement)
     return Decision(
         policy.id,
-        tuple(
-            _finding(name, limit, by_name.get(name, []), policy.confidence) for name, limit in policy.demands().items()
-        ),
+        tuple(_finding(name, limit, by_name.get(name, []), policy.confidence) for name, limit in demands.items()),
     )
 
 

@@ -22,7 +22,7 @@ _LOOSER = frozenset({"loosened", "removed"})
 _WORDS = frozenset({"id", "version", "purpose", "cites", "sources", "not_held", "under_review"})
 _HIGHER_IS_STRICTER = frozenset({"minimum_people", "confidence"})
 _LOWER_IS_STRICTER = frozenset({"valid_days", "expires"})
-_COMPARED_BY_PART = frozenset({"limits", "differential_privacy", "required_approvals"})
+_COMPARED_BY_PART = frozenset({"limits", "differential_privacy", "private_gate", "required_approvals"})
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def compare(a: Policy, b: Policy) -> Comparison:
     denies. What moves the measurements themselves (the attacker, the attempts that share the confidence) is called
     ``changed``: more attempts are more tries, each with a wider interval.
     """
-    changes = [*_limits(a, b), *_privacy(a, b), *_approvals(a, b)]
+    changes = [*_limits(a, b), *_privacy(a, b), *_gate(a, b), *_approvals(a, b)]
     for name in Policy.model_fields:
         before, after = getattr(a, name), getattr(b, name)
         if name not in _COMPARED_BY_PART and before != after:
@@ -155,6 +155,20 @@ def _privacy(a: Policy, b: Policy) -> Iterator[Change]:
         yield _change("differential_privacy", "changed", before, after)
     elif before.source != after.source or budgets[0].source != budgets[1].source:
         yield _change("differential_privacy.source", "reworded", before.source, after.source)
+
+
+def _gate(a: Policy, b: Policy) -> Iterator[Change]:
+    """With a gate and without one, releases are decided by different numbers: neither is stricter.
+
+    Of two gates only the quorum on equally many parts at equal noise can be held side by side.
+    """
+    before, after = a.private_gate, b.private_gate
+    if before == after:
+        return
+    effect: Effect = "changed"
+    if before is not None and after is not None and (before.epsilon, before.parts) == (after.epsilon, after.parts):
+        effect = _bound(before.quorum, after.quorum, lower_is_stricter=False)
+    yield _change("private_gate", effect, before, after)
 
 
 def _approvals(a: Policy, b: Policy) -> Iterator[Change]:

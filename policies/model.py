@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date
+from fractions import Fraction
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -12,6 +14,9 @@ Sourced = Literal["minimum_people", "confidence", "valid_days", "expires", "disc
 Offence = Literal["exact_copies", "near_copies", "rare_copies", "small_classes"]
 MeasureName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=500)]
+
+VOTES = "private_gate_votes"  # of parts of the people, counted with noise
+NOISY_PEOPLE = "people_told_privately"  # the dictionary's number, or one counted with noise
 
 
 class Strict(BaseModel):
@@ -82,6 +87,25 @@ class DifferentialPrivacy(Strict):
     def lifetime_budget(self) -> LifetimeBudget:
         """The dataset's whole budget; one release's where the policy states none."""
         return self.lifetime or LifetimeBudget(epsilon=self.epsilon, delta=self.delta, source=self.source)
+
+
+class PrivateGate(Strict):
+    """A demand that the decision itself be differentially private: a noisy vote of disjoint parts of the people.
+
+    The people are dealt to ``parts`` parts; in each all limits are held at their point values, and the part says yes if
+    every one is met. The count of yes-votes gets noise of scale 1 / ``epsilon``, and the release is made if it is at
+    least ``share`` of the parts then. ``epsilon`` is part of what the policy allows one release, not beside it.
+    """
+
+    epsilon: Annotated[float, Field(gt=0)]
+    parts: Annotated[int, Field(ge=5, le=200)]
+    share: Annotated[float, Field(gt=0.5, le=1)]
+    source: Line = "house"
+
+    @property
+    def quorum(self) -> int:
+        """How many yes-votes, counted with noise, are needed."""
+        return math.ceil(Fraction(repr(self.share)) * self.parts)
 
 
 class RequiredApprovals(Strict):
@@ -188,6 +212,7 @@ class Policy(Strict):
     attacker: Attacker = Attacker()
     attempts: Attempts = Attempts()
     differential_privacy: DifferentialPrivacy | None = None
+    private_gate: PrivateGate | None = None
     required_approvals: RequiredApprovals | None = None
     remedies: Remedies | None = None
     limits: dict[MeasureName, Limit]
@@ -199,6 +224,21 @@ class Policy(Strict):
         reserved = {"dp_epsilon", "dp_delta"} & self.limits.keys()
         if reserved:
             raise ValueError("limits on dp_epsilon and dp_delta belong in [differential_privacy]")
+        if {VOTES, NOISY_PEOPLE} & self.limits.keys():
+            raise ValueError(f"{VOTES} and {NOISY_PEOPLE} follow from [private_gate] and minimum_people")
+        return self
+
+    @model_validator(mode="after")
+    def _a_private_decision_needs_a_private_release(self) -> Self:
+        gate, claim = self.private_gate, self.differential_privacy
+        if gate is None:
+            return self
+        if claim is None:
+            raise ValueError("private_gate goes with [differential_privacy]: alone it would protect nobody")
+        if gate.epsilon >= claim.epsilon:
+            raise ValueError("the private gate's epsilon leaves nothing of [differential_privacy]'s for the rows")
+        if self.remedies is not None:
+            raise ValueError("remedies look at real people again, so they do not go with [private_gate]")
         return self
 
     @model_validator(mode="after")
@@ -215,10 +255,22 @@ class Policy(Strict):
         return self.attempts.max * (1 if self.remedies is None else 2)
 
     def demands(self) -> dict[str, Limit]:
-        """Every measure this policy holds a release against, the DP demand included."""
-        wanted = dict(self.limits)
-        if self.differential_privacy is not None:
-            claim = self.differential_privacy
+        """Every measure this policy holds a release against, the DP demand included.
+
+        Under a private gate its vote is among them, which nothing but the gate can give: held against all demands, a
+        release is denied there.
+        """
+        return {**self.limits, **self.private_demands()}
+
+    def private_demands(self) -> dict[str, Limit]:
+        """Those that are told from charged mechanisms alone: the claim's and the private gate's."""
+        wanted: dict[str, Limit] = {}
+        gate, claim = self.private_gate, self.differential_privacy
+        if gate is not None:
+            wanted[VOTES] = Limit(min=gate.quorum, source=gate.source)
+            people = self.sources.get("minimum_people", "house")
+            wanted[NOISY_PEOPLE] = Limit(min=self.minimum_people, source=people)
+        if claim is not None:
             wanted["dp_epsilon"] = Limit(max=claim.epsilon, source=claim.source)
             wanted["dp_delta"] = Limit(max=claim.delta, source=claim.source)
         return wanted

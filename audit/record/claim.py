@@ -17,6 +17,11 @@ from audit.record.errors import RecordError
 MAX_MECHANISMS = 10_000
 MAX_SENTENCE = 500
 
+DECISION = "publication decision"  # the stage of the vote by which a private gate decides
+VOTE_FINDING = "private_gate_votes"
+# what a private gate's decision rests on; a verdict on anything else would be an uncharged look
+PRIVATE_FINDINGS = frozenset({VOTE_FINDING, "people_told_privately", "dp_epsilon", "dp_delta"})
+
 # which parameters a mechanism of each kind has; the others are null
 KINDS: dict[str, tuple[str, ...]] = {
     "gaussian": ("sigma", "sensitivity"),
@@ -206,6 +211,9 @@ class DatasetBudget:
 class PrivacyClaim:
     """The candidate rows, before the decision on them, are (epsilon, delta)-DP (Dwork and Roth 2014, definition 2.4).
 
+    Where a ``pure`` mechanism of the stage ``publication decision`` is among the mechanisms, the decision was taken by
+    it, and the claim is of rows and decision together.
+
     ``unit`` and ``neighbours``: two tables are neighbours if one holds one patient, with at most
     ``max_rows_per_patient`` rows, that the other does not. ``bounds_origin``: columns, bounds and categories are those
     of the dictionary, stated by the custodian as public, never read off the rows. ``head_count_origin``: the number of
@@ -217,7 +225,7 @@ class PrivacyClaim:
     Raises
     ------
     RecordError
-        A field is malformed, or no mechanism is named.
+        A field is malformed, no mechanism is named, or the decision was charged and not taken once by that mechanism.
     """
 
     max_rows_per_patient: int
@@ -244,9 +252,19 @@ class PrivacyClaim:
         object.__setattr__(self, "delta", fields.check_positive(self.delta, "claim delta", maximum=1.0))
         if not 1 <= len(self.mechanisms) <= MAX_MECHANISMS:
             raise RecordError(f"a claim names 1 to {MAX_MECHANISMS} mechanisms, found {len(self.mechanisms)}")
+        decided = [each for each in self.mechanisms if each.stage == DECISION]
+        if any((each.kind, each.count, each.drawn, each.within_envelope) != ("pure", 1, 1, False) for each in decided):
+            raise RecordError(f"a {DECISION} is one pure mechanism, charged once and drawn once, in no envelope")
+        if len(decided) > 1:
+            raise RecordError(f"a claim names one {DECISION} at most, found {len(decided)}")
         fields.check_line(self.composition, "claim composition", maximum=MAX_SENTENCE)
         for sentence in self.not_covered:
             fields.check_line(sentence, "a notCovered sentence of the claim", maximum=MAX_SENTENCE)
+
+    @property
+    def covers_decision(self) -> bool:
+        """Whether the decision to release was itself taken by a charged mechanism."""
+        return any(each.stage == DECISION for each in self.mechanisms)
 
     def to_dict(self) -> dict[str, Any]:
         return {

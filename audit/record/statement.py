@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any, Literal, Self
 
 from audit.record import canonical, fields
-from audit.record.claim import PrivacyClaim
+from audit.record.claim import PRIVATE_FINDINGS, VOTE_FINDING, PrivacyClaim
 from audit.record.encoding import check_sha256
 from audit.record.errors import RecordError, VerificationError
 from audit.record.parts import (
@@ -206,6 +206,13 @@ class ReleaseRecord:
         names = [finding.measure for finding in self.findings or ()]
         if len(set(names)) != len(names):
             raise RecordError("two findings are about one measure; give each measure once")
+        claim = self.differential_privacy
+        if claim is not None and claim.covers_decision and not PRIVATE_FINDINGS.issuperset(names):
+            raise RecordError(
+                "the claim covers the decision, but a finding tells of a limit: nothing charged told that"
+            )
+        if claim is not None and claim.covers_decision and names and VOTE_FINDING not in names:
+            raise RecordError("the claim covers the decision, but no finding tells of the vote that took it")
         if self.allowed:
             if self.findings is not None and not (self.findings and all(each.met for each in self.findings)):
                 raise RecordError("allowed, but a finding is unmet or there is none: only a denial can be recorded so")

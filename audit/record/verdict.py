@@ -122,7 +122,12 @@ def _privacy(claim: PrivacyClaim | None) -> list[str]:
     claimed = f"epsilon {claim.epsilon:.4g}, delta {claim.delta:g} for any one patient with at most {rows}"
     accounted = f"{runs} mechanism runs, accountant {claim.accountant.method} ({claim.accountant.software})"
     spent = f"{budget.spent_epsilon:.4g} of epsilon {budget.epsilon:g} spent by all releases of this dataset"
-    return [f"privacy   {claimed}; {accounted}", f"budget    {spent}, {budget.left_epsilon:.4g} left"]
+    reach = "rows and the decision to release them" if claim.covers_decision else "rows, before the decision on them"
+    return [
+        f"privacy   {claimed}; {accounted}",
+        f"covers    {reach}",
+        f"budget    {spent}, {budget.left_epsilon:.4g} left",
+    ]
 
 
 def to_dict(verified: Verified) -> dict[str, Any]:

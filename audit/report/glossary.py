@@ -348,6 +348,25 @@ GLOSSARY: dict[str, Entry] = {
             ("numbers", "Columns with identifiers", "How many released columns look like contact data or identifiers."),
         )
     },
+    "private_gate_votes": Entry(
+        "Private gate: yes-votes",
+        "The patients are dealt to parts that share nobody; each part votes for or against the release by all limits "
+        "of the policy, and the votes are counted with random noise. Noise may make them more than there are parts, "
+        "or fewer than none.",
+        "higher is safer",
+        None,
+        None,
+        count=True,
+    ),
+    "people_told_privately": Entry(
+        "Private gate: patients",
+        "How many patients the table holds, as the dictionary states it or as counted with noise; nobody counted them "
+        "exactly for this decision.",
+        "higher is safer",
+        None,
+        None,
+        count=True,
+    ),
     "dp_epsilon": Entry(
         "Differential privacy: epsilon",
         "How much one patient can at most change what is released; smaller protects more. A release without a claim "

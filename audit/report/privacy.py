@@ -25,6 +25,7 @@ def in_figures(claim: PrivacyClaim | None) -> dict[str, Any] | None:
     if claim is None:
         return None
     return {
+        "decided": claim.covers_decision,
         "facts": _facts(claim),
         "mechanisms": [
             (each.stage, _kind(each), _parameters(each), f"{each.count:,}", f"{each.drawn:,}")
@@ -40,6 +41,7 @@ def in_plain_words(claim: PrivacyClaim | None) -> dict[str, Any] | None:
         return None
     rows = claim.max_rows_per_patient
     return {
+        "decided": claim.covers_decision,
         "factor": _factor(claim.epsilon),
         "chance": _chance(claim.delta),
         "whom": "one patient" if rows == 1 else f"one patient, with at most {rows} rows of the table",
@@ -61,6 +63,9 @@ def _facts(claim: PrivacyClaim) -> dict[str, str]:
     without = budget.releases_without_claim
     facts = {
         "Epsilon and delta": f"{claim.epsilon:.4g} and {claim.delta:g}",
+        "Covers": "the rows and the decision to release them, which was a vote counted with noise"
+        if claim.covers_decision
+        else "the rows, before the decision to release them",
         "Unit": "one patient, with all rows of theirs that are used",
         "Neighbouring tables": "one patient added or removed",
         "Rows of one patient": "one" if rows == 1 else f"at most {rows}; more are left out at random",

@@ -18,6 +18,7 @@ from gateway.cli.shared import (
 )
 from gateway.intake import take_snapshot, type_table
 from gateway.outlook import LimitOutlook, Outlook, outlook
+from gateway.outlook_gate import GateOutlook
 from gateway.progress import Progress
 from gateway.statements import read_dictionary, read_policy
 
@@ -33,6 +34,8 @@ _MARK = {"decidable": "yes", "too few people": "NO", "not an estimate": "counted
 @failing_cleanly
 def plan(data: str | None, dictionary_file: Path, policy_name: str, quiet: bool, as_json: bool) -> None:
     """Look ahead: size, expected time and memory, DP noise, and which limits so few people can decide.
+
+    Under a private gate: how many people a part has, what its noise does, and what innocent parts would say.
 
     Nothing is charged, registered or written. Under a policy that demands differential privacy DATA is not read, since
     a plan made after a look at the rows would be outside the claim: state people in the dictionary instead. Otherwise
@@ -84,6 +87,8 @@ def _lines(found: Outlook) -> list[str]:
             lines.append(f"{each.column[:27]:<28}{each.cells:>7}{each.noise:>9.1f}{each.sampling:>10.1f}{ratio:>8.2f}")
         if not found.noise:
             lines.append("unknown: state people in the dictionary")
+    if found.gate is not None:
+        return lines + _gate(found.gate)
     basis = "a third of the table's people as a release" if found.looked_at_rows else "random tables of the same shape"
     lines += ["", f"Limits, tried on {basis}"]
     wide = max([14, *(len(each.limit) for each in found.limits)]) + 2
@@ -93,6 +98,21 @@ def _lines(found: Outlook) -> list[str]:
     if advice:
         lines += ["", "What would make them decidable", *advice]
     return lines
+
+
+def _gate(gate: GateOutlook) -> list[str]:
+    lines = [
+        "",
+        f"Private gate: {gate.quorum} yes-votes of {gate.parts} parts, counted with noise at epsilon {gate.epsilon:g}",
+        f"people in a part      {_told(gate.people)}",
+        f"refused by noise      {gate.refused_by_noise:.2%} of the releases that every part admits",
+        f"let out by noise      {gate.half_let_out:.2%} of those that half of the parts admit",
+        f"innocent parts        {gate.admitted} of {gate.trials} parts of random people admitted a release of such",
+        "",
+        f"{'limit, at point values in a part':<34}{'met in':>10}",
+        *(f"{name:<34}{f'{count} of {gate.trials}':>10}" for name, count in gate.met.items()),
+    ]
+    return [*lines, *(["", *(f"WARNING: {each}" for each in gate.warnings)] if gate.warnings else [])]
 
 
 def _line(each: LimitOutlook, wide: int) -> str:

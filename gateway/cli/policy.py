@@ -172,11 +172,15 @@ def budget(model: Policy) -> dict[str, Any] | None:
     claim = model.differential_privacy
     if claim is None:
         return None
-    lifetime = claim.lifetime_budget
+    lifetime, gate = claim.lifetime_budget, model.private_gate
+    private = (
+        {} if gate is None else {"privateGate": {"epsilon": gate.epsilon, "parts": gate.parts, "share": gate.share}}
+    )
     return {
         "epsilon": claim.epsilon,
         "delta": claim.delta,
         "lifetime": {"epsilon": lifetime.epsilon, "delta": lifetime.delta},
+        **private,
     }
 
 
@@ -185,8 +189,13 @@ def budget_in_words(model: Policy) -> str:
     claim = model.differential_privacy
     if claim is None:
         return ""
-    lifetime = claim.lifetime_budget
+    lifetime, gate = claim.lifetime_budget, model.private_gate
     return (
         f"; demands differential privacy of epsilon {claim.epsilon:g}, delta {claim.delta:g}, and of epsilon "
         f"{lifetime.epsilon:g}, delta {lifetime.delta:g} over all releases of a dataset"
+        + (
+            ""
+            if gate is None
+            else f"; decides by a noisy vote of {gate.parts} parts, epsilon {gate.epsilon:g} of these"
+        )
     )

@@ -112,4 +112,6 @@ def _shown(value: Any) -> str:
         return f"{value['value']!r} [{value['lower']!r}, {value['upper']!r}]"
     if isinstance(value, str):
         return value[:16]
+    if isinstance(value, int):
+        return str(value)
     return "nothing" if value is None else ""

@@ -101,8 +101,9 @@ class Description:
         made = f"Drawn from a model{of} that {' '.join(self.software)} fitted to real rows."
         if self.claim is None:
             return f"{made} No differential privacy is claimed."
+        reach = "with" if self.claim.covers_decision else "up to"
         return (
-            f"{made} Differentially private up to the decision to release them: epsilon {self.claim.epsilon:.4g}, "
+            f"{made} Differentially private {reach} the decision to release them: epsilon {self.claim.epsilon:.4g}, "
             f"delta {self.claim.delta:g}, for the "
             f"{self.claim.unit} with at most {self.claim.max_rows_per_patient} "
             f"row{'' if self.claim.max_rows_per_patient == 1 else 's'}; what that does not cover stands in the record."

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,15 +21,18 @@ from audit.record.claim import PrivacyClaim
 from gateway.assessment import assess, measurement_to_dict, tables_of
 from gateway.candidate import Parts, Sampled, Streams, fit_hybrid, parse_candidate, read_parts
 from gateway.claim import claim_measurements
-from gateway.earlier import earlier_releases
+from gateway.earlier import Earlier, earlier_releases
 from gateway.errors import GatewayError
-from gateway.halves import Sides
-from gateway.intake import RawTable, TypedTable, take_snapshot
+from gateway.halves import Sides, vote_key
+from gateway.intake import RawTable, TypedTable, draw_lots, take_snapshot
+from gateway.intake.lone_split import Lots
+from gateway.private import earlier_names
 from gateway.progress import Progress
 from gateway.provenance import DISTRIBUTION, Software, installed_software
 from gateway.remedy import mend
 from gateway.replay.compare import Compared, Gap, Replay, compare_by_name
 from gateway.replay.held import Held
+from gateway.replay.votes import NOT_VOTED_AGAIN, votes_again
 from gateway.workspace import Workspace
 from policies import Measurement
 from synth import HybridSynthesizer
@@ -85,12 +88,25 @@ def replay_record(
         bundle = _released_at(target, held)
     given = None if bundle is None else held.candidate_files(bundle)
     streams = Streams.of(held.seed)
+    gated = held.policy.private_gate is not None
+    lots = functools.partial(draw_lots, patient=held.dictionary.patient, key=vote_key(key, held.dictionary.name))
     parts = read_parts(
-        snapshot, held.dictionary, held.policy, functools.partial(_split_as_held, held.held_out), progress
+        snapshot,
+        held.dictionary,
+        held.policy,
+        functools.partial(_split_as_held, held.held_out, lots if gated else None),
+        progress,
     )
     candidate = _given(given, held) if given is not None else _made_again(held, parts, streams, progress)
     rng = streams.again if held.mended else streams.audit
-    measurements, decision = _measured(candidate, held, parts, rng, workspace, progress)
+    if gated and candidate.files is not None:
+        released = parse_candidate(candidate.files, held.dictionary)
+        progress.stage("votes of the parts")
+        measurements = votes_again(released, held, parts, _earlier(held, workspace), rng)
+        decision: tuple[Compared, ...] = ()
+        candidate = replace(candidate, gaps=(*candidate.gaps, *NOT_VOTED_AGAIN))
+    else:
+        measurements, decision = _measured(candidate, held, parts, rng, workspace, progress)
     if not measurements:
         candidate = replace(candidate, gaps=(*candidate.gaps, Gap("measurements", OTHER_CANDIDATE)))
     software = installed_software()
@@ -129,9 +145,11 @@ def _released_at(target: Path, held: Held) -> Path:
     )
 
 
-def _split_as_held(held_out: NDArray[np.int64], raw: RawTable, _: TypedTable) -> Sides:
+def _split_as_held(
+    held_out: NDArray[np.int64], lots: Callable[[RawTable], Lots] | None, raw: RawTable, _: TypedTable
+) -> Sides:
     everyone = np.arange(raw.row_count, dtype=np.int64)
-    return Sides(np.setdiff1d(everyone, held_out), held_out)
+    return Sides(np.setdiff1d(everyone, held_out), held_out, lots=None if lots is None else lots(raw))
 
 
 def _given(files: dict[str, bytes], held: Held) -> _Candidate:
@@ -179,18 +197,21 @@ def _measured(
     if candidate.files is None:
         return (), ()
     released = parse_candidate(candidate.files, held.dictionary)
-    sequence, commitment = held.attempt.sequence, held.evidence["sourceCommitment"]
-    names = workspace.ledger.names(held.attempt.dataset, commitment, before=sequence)
-    split_by = held.dictionary.name if held.private else names[0]
-    earlier = earlier_releases(workspace, names, split_by, sequence, held.dictionary)
-    earlier = earlier.beside(float(held.evidence.get("strangers", 0.0)), held.dictionary)
-    known = _known(held, workspace)
+    earlier, known = _earlier(held, workspace), _known(held, workspace)
     assessment = assess(
         released, parts.train, parts.holdout, held.dictionary, held.policy, rng, progress, known, earlier
     )
     now = [measurement_to_dict(measurement) for measurement in assessment.measurements]
     decision = Compared("decision", held.evidence["decision"], assessment.decision.to_dict())
     return tuple(compare_by_name(held.evidence["measurements"], now)), (decision,)
+
+
+def _earlier(held: Held, workspace: Workspace) -> Earlier:
+    sequence, commitment = held.attempt.sequence, held.evidence["sourceCommitment"]
+    names = earlier_names(workspace.ledger, held.policy, held.attempt.dataset, commitment, sequence)
+    split_by = held.dictionary.name if held.private else names[0]
+    earlier = earlier_releases(workspace, names, split_by, sequence, held.dictionary)
+    return earlier.beside(float(held.evidence.get("strangers", 0.0)), held.dictionary)
 
 
 def _known(held: Held, workspace: Workspace) -> Sequence[Measurement]:

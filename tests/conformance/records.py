@@ -5,9 +5,12 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from audit.record import canonical, envelope
+from audit.record.claim import Mechanism
 from audit.record.statement import PROOF_FILE, RECORD_FILE, CoarseFinding
 from tests.audit.record.conftest import CLAIM
 from tests.conformance.parts import (
@@ -30,6 +33,15 @@ from tests.conformance.parts import (
 )
 
 REPORT = {"index.html": b"<p>denied</p>\n"}
+DECIDED_PRIVATELY = replace(
+    CLAIM,
+    mechanisms=(*CLAIM.mechanisms, Mechanism("pure", "publication decision", epsilon=0.25)),
+    not_covered=("Timing.",),
+)
+TOLD_PRIVATELY = tuple(
+    CoarseFinding(name, True) for name in ("private_gate_votes", "people_told_privately", "dp_epsilon", "dp_delta")
+)
+REFUSED_PRIVATELY = (CoarseFinding("private_gate_votes", False), *TOLD_PRIVATELY[1:])
 
 
 def valid() -> Iterator[Case]:
@@ -38,6 +50,17 @@ def valid() -> Iterator[Case]:
         "valid-denied", "A refusal: no data, and as genuine as a release.", bundle(REPORT, **DENIED), decision="denied"
     )
     yield Case("valid-claim", "A release with a differential privacy claim.", bundle(differential_privacy=CLAIM))
+    yield Case(
+        "valid-claim-decision",
+        "A claim that covers the decision: its findings tell of charged mechanisms alone.",
+        bundle(differential_privacy=DECIDED_PRIVATELY, findings=TOLD_PRIVATELY),
+    )
+    yield Case(
+        "valid-claim-decision-denied",
+        "A refusal by the same mechanism, charged like a release.",
+        bundle(REPORT, **{**DENIED, "findings": REFUSED_PRIVATELY}, differential_privacy=DECIDED_PRIVATELY),
+        decision="denied",
+    )
     yield Case(
         "valid-verdict-only",
         "The policy discloses the verdict alone; every field that may be null is.",
@@ -137,6 +160,25 @@ def statements() -> Iterator[Case]:
     )
     yield refuse("other-type", "not an in-toto Statement v1.", statement("_type", "https://in-toto.io/Statement/v0.1"))
     yield refuse("other-predicate", "another predicate.", statement("predicateType", "https://slsa.dev/provenance/v1"))
+    private: dict[str, Any] = {"differential_privacy": DECIDED_PRIVATELY, "findings": TOLD_PRIVATELY}
+    last = len(DECIDED_PRIVATELY.mechanisms) - 1
+    vote = (p, "differentialPrivacy", "mechanisms", last)
+    once = DECIDED_PRIVATELY.mechanisms[last].to_dict()
+    yield refuse(
+        "claim-decision-and-limits",
+        "the claim covers the decision, and a finding tells of a limit, which nothing charged told.",
+        statement(p, "findings", 0, "measure", "k_anonymity", **private),
+    )
+    yield refuse(
+        "claim-decision-not-drawn",
+        "the vote that should have decided was charged and not drawn.",
+        statement(*vote, "drawn", 0, **private),
+    )
+    yield refuse(
+        "claim-decision-twice",
+        "the vote that decided was drawn twice: the better of two is no mechanism of that epsilon.",
+        statement(p, "differentialPrivacy", "mechanisms", last, {**once, "count": 2, "drawn": 2}, **private),
+    )
     yield refuse("true-for-one", "a truth value where a number belongs.", statement(p, "attempt", "number", True))
     yield refuse("other-decision", "neither allowed nor denied.", statement(p, "decision", "maybe"))
     yield refuse(

@@ -73,7 +73,7 @@ def unreadable(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise AssertionError("the table was read")
 
-    monkeypatch.setattr("gateway.candidate.read_table", refuse)
+    monkeypatch.setattr("gateway.intake.snapshot.parse_table", refuse)
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -85,13 +85,15 @@ def test_the_budget_runs_out_and_the_refusal_says_what_is_left_without_reading(w
 def test_the_whole_plan_is_charged_before_the_table_is_read(ward: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
     """(I-8) A crash at the first look at the table leaves the charge standing."""
 
+    charged: list[int] = []
+
     def crash(*_: Any, **__: Any) -> None:
-        charges = ward.workspace.ledger.charges("clinic")
-        assert len(charges) == 1
+        charged.append(len(ward.workspace.ledger.charges("clinic")))
         raise MemoryError
 
-    monkeypatch.setattr("gateway.candidate.read_table", crash)
+    monkeypatch.setattr("gateway.intake.snapshot.parse_table", crash)
     assert release(ward).exit_code == 1
+    assert charged == [1]
     assert len(ward.workspace.ledger.charges("clinic")) == 1
     assert not (ward.folder / "bundle").exists()
 

@@ -15,13 +15,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audit.record import canonical
-from audit.record.claim import Accountant, CrossCheck, DatasetBudget, Mechanism, PrivacyClaim
+from audit.record.claim import (
+    DECISION,
+    PRIVATE_FINDINGS,
+    Accountant,
+    CrossCheck,
+    DatasetBudget,
+    Mechanism,
+    PrivacyClaim,
+)
 from audit.record.errors import RecordError, VerificationError
-from audit.record.statement import ReleaseRecord
+from audit.record.statement import CoarseFinding, ReleaseRecord
 from audit.record.verify import summary, verify_bundle
 from tests.audit.record.conftest import CLAIM
 
 Make = Callable[..., ReleaseRecord]
+VOTE = Mechanism("pure", DECISION, epsilon=0.5)
+VOTED = replace(CLAIM, mechanisms=(*CLAIM.mechanisms, VOTE))
+TOLD = tuple(CoarseFinding(name, True) for name in sorted(PRIVATE_FINDINGS))
 
 
 def test_a_claim_reads_back_as_itself() -> None:
@@ -72,6 +83,11 @@ def test_every_mechanism_states_its_own_parameters_and_null_for_the_others() -> 
         lambda: replace(CLAIM, unit="row"),  # type: ignore[arg-type]
         lambda: replace(CLAIM, randomness="seed 7"),  # type: ignore[arg-type]
         lambda: replace(CLAIM, composition="two\nlines"),
+        lambda: replace(CLAIM, mechanisms=(VOTE, VOTE)),
+        lambda: replace(CLAIM, mechanisms=(replace(VOTE, count=2, drawn=2),)),
+        lambda: replace(CLAIM, mechanisms=(replace(VOTE, drawn=0),)),
+        lambda: replace(CLAIM, mechanisms=(replace(VOTE, within_envelope=True),)),
+        lambda: replace(CLAIM, mechanisms=(Mechanism("exponential", "publication decision", epsilon=0.5),)),
         lambda: replace(CLAIM, not_covered=("x" * 501,)),
     ],
 )
@@ -109,3 +125,29 @@ def test_the_verifier_says_what_is_claimed_and_what_is_not(
     assert "The audit's own look at real rows." in said
     none: Any = make_bundle("none", differential_privacy=None)
     assert "no differential privacy is claimed" in summary(verify_bundle(none, gate_key.public_key()))
+
+
+def test_a_claim_covers_the_decision_that_one_of_its_mechanisms_took() -> None:
+    assert not CLAIM.covers_decision
+    assert VOTED.covers_decision
+    assert PrivacyClaim.from_dict(json.loads(canonical.encode(VOTED.to_dict()))) == VOTED
+
+
+def test_a_record_whose_decision_is_covered_tells_of_no_limit(make_record: Make) -> None:
+    assert make_record(differential_privacy=VOTED, findings=TOLD).allowed
+    assert make_record(differential_privacy=VOTED, findings=None).allowed
+    with pytest.raises(RecordError, match="tells of a limit"):
+        make_record(differential_privacy=VOTED, findings=(*TOLD, CoarseFinding("k_anonymity", True)))
+    with pytest.raises(RecordError, match="no finding tells of the vote"):
+        make_record(
+            differential_privacy=VOTED, findings=tuple(each for each in TOLD if each.measure != "private_gate_votes")
+        )
+
+
+def test_the_verifier_says_whether_the_decision_is_covered(
+    make_bundle: Callable[..., Path], gate_key: Ed25519PrivateKey
+) -> None:
+    plain = summary(verify_bundle(make_bundle(), gate_key.public_key()))
+    assert "covers    rows, before the decision on them" in plain
+    voted = make_bundle("voted", differential_privacy=VOTED, findings=TOLD)
+    assert "covers    rows and the decision to release them" in summary(verify_bundle(voted, gate_key.public_key()))

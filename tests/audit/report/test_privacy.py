@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from audit.record.claim import PrivacyClaim
+from audit.record.claim import DECISION, Mechanism, PrivacyClaim
 from audit.report import EvidenceInputs, RecipientInputs, Verdict, render_evidence_report, render_recipient_page
 from tests.audit.record.conftest import CLAIM
 from tests.audit.report.conftest import KINDS, Outline, dictionary_of
@@ -44,6 +44,17 @@ def test_the_recipient_reads_the_bound_in_plain_words() -> None:
     assert "at most 2.72 times more or less likely, but for a chance of 1 in 1,000,000" in words
     assert "epsilon 1.75 of 3 spent, 1.25 left" in words
     assert CLAIM.not_covered[0] in words
+
+
+def test_both_pages_say_whether_the_decision_is_within_the_claim(mixed: Make) -> None:
+    voted = replace(CLAIM, mechanisms=(*CLAIM.mechanisms, Mechanism("pure", DECISION, epsilon=0.5)))
+    plain, decided = (Outline(render_evidence_report(mixed(privacy=claim))).words for claim in (CLAIM, voted))
+    assert "the rows, before the decision to release them" in plain
+    assert "Nothing on this page is part of the claim" in plain
+    assert "the rows and the decision to release them, which was a vote counted with noise" in decided
+    assert "The verdict is part of the claim" in decided
+    assert "their votes were counted with random noise" in Outline(recipient(voted)).words
+    assert "votes were counted" not in Outline(recipient(CLAIM)).words
 
 
 @pytest.mark.parametrize(("epsilon", "said"), [(0.1, "1.11"), (3.0, "21"), (8.0, "2,981"), (40.0, "more than")])

@@ -1,0 +1,291 @@
+"""A release that a charged vote decides: paid for like any mechanism, and cancelled if it was decided otherwise."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import Result
+
+from audit.record.claim import PRIVATE_FINDINGS
+from gateway.intake import take_snapshot
+from gateway.private import PlannedRelease
+from gateway.settings import SynthesizerSettings
+from gateway.workspace import Workspace
+from policies import PolicyError, parse_dictionary, parse_policy
+from synth.dp.accounting import compose_epsilon
+from synth.dp.budget import PrivacyBudget
+from synth.dp.events import PureEvent, event_from_dict
+from synth.dp.provenance import RAW, Traced
+from synth.dp.votes import STAGE, noisy_votes
+from tests.gateway.conftest import PASSPHRASE, Clinic, clinic_table
+from tests.gateway.private_clinic import PRIVATE_POLICY, PUBLIC_DICTIONARY, predicate, private_clinic, release
+
+GATE = "[private_gate]\nepsilon = 0.8\nparts = 5\nshare = 0.6\n[limits]"
+GATED = PRIVATE_POLICY.replace("[limits]", GATE)
+OPEN = GATED.replace("max = 0.5", "max = 1.0").replace("max = 2 ", "max = 9 ")  # what every part admits
+SHUT = GATED.replace("[limits]", "[limits]\nnnaa_privacy_loss = { max = -1.0 }")  # what none does
+# a noise of scale 1/40 moves no count, but with a chance of 4e-18
+SURE = {"epsilon = 0.8": "epsilon = 40.0", "epsilon = 2.0": "epsilon = 42.0", "epsilon = 3.0": "epsilon = 90.0"}
+DICTIONARY = PUBLIC_DICTIONARY.replace("people = 350", "people = 1000")
+slow = pytest.mark.slow
+
+
+def sure(policy: str) -> str:
+    for before, after in SURE.items():
+        policy = policy.replace(before, after)
+    return policy
+
+
+@pytest.fixture
+def ward(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> Clinic:
+    """The clinic under a private gate; controls, which look at no real row, are left out but where they are asked."""
+    monkeypatch.setattr("gateway.private_gate.failed_controls", lambda *_: ())
+    return gated(clinic)
+
+
+def gated(clinic: Clinic) -> Clinic:
+    """With 1,000 patients, so that each part has the 20 on either side that measures ask for."""
+    found = private_clinic(clinic)
+    found.write("table.csv", clinic_table(2_000, np.random.default_rng(1)).to_csv(index=False))
+    found.write("table.toml", DICTIONARY)
+    found.write("private.toml", sure(OPEN))
+    return found
+
+
+def evidence(result: Result) -> dict[str, Any]:
+    folder = Path(json.loads(result.stdout)["report"]).parent
+    found: dict[str, Any] = json.loads((folder / "evidence.json").read_bytes())
+    return found
+
+
+def events(claim: dict[str, Any]) -> list[Any]:
+    found = []
+    for mechanism in claim["mechanisms"]:
+        own = {key: value for key, value in mechanism.items() if value is not None}
+        found.append(event_from_dict({key: own[key] for key in own if key not in ("drawn", "withinEnvelope")}))
+    return found
+
+
+@slow
+def test_a_release_is_decided_by_its_own_mechanism_and_the_record_shows_it(clinic: Clinic) -> None:
+    """The whole way, controls on generated rows and all."""
+    ward = gated(clinic)
+    result = release(ward, "--json")
+    assert result.exit_code == 0, result.stderr
+    stated = predicate(ward)
+    claim = stated["differentialPrivacy"]
+    (vote,) = (each for each in claim["mechanisms"] if each["stage"] == STAGE)
+    assert (vote["kind"], vote["epsilon"], vote["count"], vote["drawn"]) == ("pure", 40.0, 1, 1)
+    assert compose_epsilon(events(claim), claim["delta"]) == pytest.approx(claim["epsilon"], rel=1e-3)
+    assert 41.0 < claim["epsilon"] <= 42.0
+    assert {finding["measure"] for finding in stated["findings"]} == PRIVATE_FINDINGS
+    assert stated["reason"] == "5 yes-votes of 5 parts of the people, counted with noise; 3 are needed"
+    said = " ".join(claim["notCovered"])
+    assert "before that decision" not in said
+    assert "the decision on the rows is within it" in said
+    assert "What people decide later, such as an approval or a revocation, is not" in said
+    assert "Whether the very same file was asked for before" in said
+    found = evidence(result)
+    assert found["votes"] == {
+        "parts": 5,
+        "met": {"exact_copy_excess": 5, "rows_per_real_row": 5},
+        "void": found["votes"]["void"],
+    }
+    assert "exact_copy_excess" not in found["votes"]["void"]
+    verified = ward.run("verify", ward.folder / "bundle", "--key", ward.public_key)
+    assert verified.exit_code == 0, verified.stderr
+    assert "covers    rows and the decision to release them" in verified.output
+    page = (ward.folder / "bundle" / "index.html").read_text(encoding="utf-8")
+    assert "their votes were counted with random noise" in page
+    assert "exact_copy_excess" not in page
+    metadata = (ward.folder / "bundle" / "datapackage.json").read_text(encoding="utf-8")
+    assert "up to the decision" not in metadata
+    report = Path(json.loads(result.stdout)["report"]).read_text(encoding="utf-8")
+    assert "The verdict is part of the claim" in report
+
+
+@slow
+def test_a_refusal_costs_as_much_and_tells_of_no_limit(ward: Clinic) -> None:
+    ward.write("private.toml", sure(SHUT))
+    result = release(ward, "--json")
+    assert result.exit_code == 3, result.stderr
+    stated = predicate(ward)
+    assert {finding["measure"]: finding["met"] for finding in stated["findings"]} == {
+        "private_gate_votes": False, "people_told_privately": True, "dp_epsilon": True, "dp_delta": True,
+    }  # fmt: skip
+    assert stated["reason"] == "0 yes-votes of 5 parts of the people, counted with noise; 3 are needed"
+    assert [each["drawn"] for each in stated["differentialPrivacy"]["mechanisms"] if each["stage"] == STAGE] == [1]
+    (charge,) = ward.workspace.ledger.charges("clinic")
+    assert [event.epsilon for event in charge.events if isinstance(event, PureEvent)] == [40.0]
+    assert not list((ward.folder / "bundle").glob("data.*"))
+    shown = "".join(path.read_text(encoding="utf-8") for path in (ward.folder / "bundle").iterdir())
+    assert "nnaa" not in shown
+    assert evidence(result)["votes"]["met"]["nnaa_privacy_loss"] == 0
+    assert ward.run("verify", ward.folder / "bundle", "--key", ward.public_key).exit_code == 0
+
+
+@slow
+def test_where_the_verdict_alone_is_disclosed_the_count_is_not_told(ward: Clinic) -> None:
+    ward.write("private.toml", 'disclosure = "verdict"' + sure(OPEN))
+    assert release(ward).exit_code == 0
+    assert predicate(ward)["findings"] is None
+    assert predicate(ward)["reason"] == "the policy is met"
+
+
+@slow
+def test_the_vote_is_charged_before_the_table_is_read(ward: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    """(I-8)"""
+    charged: list[list[str]] = []
+
+    def crash(*_: Any, **__: Any) -> None:
+        charged.extend([event.stage for event in charge.events] for charge in ward.workspace.ledger.charges("clinic"))
+        raise MemoryError
+
+    monkeypatch.setattr("gateway.intake.snapshot.parse_table", crash)
+    assert release(ward).exit_code == 1
+    assert [stages.count(STAGE) for stages in charged] == [1]
+    assert len(ward.workspace.ledger.charges("clinic")) == 1
+
+
+def test_whether_the_very_file_was_asked_for_under_another_name_moves_no_vote(
+    ward: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One patient more, and it would be another file: what was released under that name would count for no part."""
+    unlocked = ward.workspace.unlock(PASSPHRASE.encode())
+    commitment = unlocked.commit(take_snapshot(ward.folder / "table.csv"))
+    asked = {"commitment": commitment}
+    ward.workspace.ledger.register(dataset="registry", policy="other", maximum=1, request=asked)
+    assert ward.workspace.ledger.names("clinic", commitment) == ("registry", "clinic")
+    counted: list[tuple[str, ...]] = []
+
+    def look(_: Workspace, names: tuple[str, ...], *__: Any) -> None:
+        counted.append(names)
+        raise MemoryError
+
+    monkeypatch.setattr("gateway.release.earlier_releases", look)
+    for policy in (OPEN, PRIVATE_POLICY):
+        ward.write("private.toml", policy)
+        assert release(ward).exit_code == 1
+    assert counted == [("clinic",), ("registry", "clinic")]
+
+
+def _counted_exactly(vote: Callable[[int], bool], parts: int, *_: Any) -> Traced[int]:
+    return Traced(sum(vote(part) for part in range(parts)), frozenset({RAW}))
+
+
+def _without_a_draw(vote: Callable[[int], bool], parts: int, *_: Any) -> Traced[int]:
+    return Traced(sum(vote(part) for part in range(parts)), frozenset())
+
+
+def _better_of_two(vote: Callable[[int], bool], parts: int, event: PureEvent, budget: PrivacyBudget) -> Traced[int]:
+    first, second = (noisy_votes(vote, parts, event, held) for held in (budget, PrivacyBudget([event, event])))
+    return Traced(max(first.value, second.value), first.sources | second.sources | {"a second draw"})
+
+
+def _drawn_and_then_looked_at(
+    vote: Callable[[int], bool], parts: int, event: PureEvent, budget: PrivacyBudget
+) -> Traced[int]:
+    noisy = noisy_votes(vote, parts, event, budget)
+    return Traced(parts, noisy.sources | {RAW})
+
+
+@slow
+@pytest.mark.parametrize("otherwise", [_counted_exactly, _without_a_draw, _better_of_two, _drawn_and_then_looked_at])
+def test_a_decision_taken_in_any_other_way_cancels_the_claim(
+    ward: Clinic, monkeypatch: pytest.MonkeyPatch, otherwise: Callable[..., Traced[int]]
+) -> None:
+    """(I-15) Each of them would have allowed the release."""
+    monkeypatch.setattr("gateway.private_gate.noisy_votes", otherwise)
+    result = release(ward, "--json")
+    assert result.exit_code == 3, result.stderr
+    stated = predicate(ward)
+    assert stated["differentialPrivacy"] is None
+    assert "claim was cancelled" in stated["reason"]
+    unmet = {each["measure"] for each in json.loads(result.stdout)["findings"] if not each["met"]}
+    assert unmet == {"dp_epsilon", "dp_delta"}
+    assert not list((ward.folder / "bundle").glob("data.*"))
+
+
+@slow
+def test_no_audit_of_the_whole_table_is_run(ward: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    def look(*_: Any, **__: Any) -> None:
+        raise AssertionError("the whole table was looked at")
+
+    monkeypatch.setattr("gateway.release.assess", look)
+    monkeypatch.setattr("gateway.assessment.run_audit", look)
+    assert release(ward).exit_code == 0
+
+
+@slow
+def test_people_are_counted_with_noise_where_their_number_is_not_public(ward: Clinic) -> None:
+    ward.write("table.toml", DICTIONARY.replace("people = 1000", ""))
+    ward.write("private.toml", sure(OPEN).replace("minimum_people = 100", "minimum_people = 5000"))
+    result = release(ward, "--json")
+    assert result.exit_code == 3, result.stderr
+    found = {each["measure"]: each for each in json.loads(result.stdout)["findings"]}
+    assert found["people_told_privately"]["met"] is False
+    assert 0 < found["people_told_privately"]["value"] < 2000
+    assert predicate(ward)["reason"].endswith("and too few people, counted with noise")
+    outer = [each for each in predicate(ward)["differentialPrivacy"]["mechanisms"] if not each["withinEnvelope"]]
+    assert [each["kind"] for each in outer] == ["pure", "envelope", "pure"]
+
+
+@slow
+def test_a_release_votes_again_as_it_did(ward: Clinic) -> None:
+    assert release(ward).exit_code == 0
+    result = ward.run("replay", ward.folder / "bundle", "--data", ward.folder / "table.csv", "--quiet", "--json")
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert {each["name"]: each["replayed"] for each in found["measurements"]} == {
+        "parts that meet exact_copy_excess": 5, "parts that meet rows_per_real_row": 5,
+    }  # fmt: skip
+    assert [gap["what"] for gap in found["notReplayed"]] == [
+        "fitting and sampling", "the decision", "controls on generated rows",
+    ]  # fmt: skip
+
+
+@slow
+def test_a_refusal_is_not_replayed_and_the_reason_is_given(ward: Clinic) -> None:
+    ward.write("private.toml", sure(SHUT))
+    assert release(ward).exit_code == 3
+    result = ward.run("replay", ward.folder / "bundle", "--data", ward.folder / "table.csv", "--quiet")
+    assert result.exit_code == 2
+    assert "kept nowhere" in result.stderr
+
+
+def test_too_few_stated_people_are_refused_before_anything_is_charged() -> None:
+    policy = parse_policy(GATED.replace("minimum_people = 100", "minimum_people = 1001").encode())
+    dictionary = parse_dictionary(DICTIONARY.encode())
+    with pytest.raises(PolicyError, match="1000 people, fewer than the 1001"):
+        PlannedRelease.prepare(dictionary, policy, SynthesizerSettings(), bytes(32))
+
+
+def test_more_rows_than_a_part_can_be_shown_are_refused_before_anything_is_charged(ward: Clinic) -> None:
+    result = release(ward, rows=120_001)
+    assert result.exit_code == 2
+    assert "at most 120000 rows" in result.stderr
+    assert ward.workspace.ledger.events() == []
+
+
+def test_a_plan_tells_of_parts_and_noise_without_a_look_at_the_table(ward: Clinic) -> None:
+    ward.write("table.toml", PUBLIC_DICTIONARY)
+    ward.write("private.toml", GATED)
+    command = ("plan", "--dictionary", ward.folder / "table.toml", "--policy", ward.folder / "private.toml")
+    result = ward.run(*command, "--json")
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(result.stdout)
+    gate = found["gate"]
+    assert found["limits"] == []
+    assert (gate["parts"], gate["quorum"], gate["people"]) == (5, 3, 70)
+    assert gate["refused_by_noise"] == pytest.approx(0.0626, abs=1e-4)  # exp(-2.4) / (1 + exp(-0.8))
+    assert gate["half_let_out"] == pytest.approx(0.3100, abs=1e-4)  # of 2 votes, by a noise of 1 or more
+    assert gate["met"] == {"exact_copy_excess": 5, "rows_per_real_row": 5}
+    said = ward.run(*command)
+    assert "WARNING: parts of 70 people are few" in said.output
+    assert "WARNING: noise alone refuses 6.3%" in said.output
+    assert ward.workspace.ledger.events() == []
