@@ -14,13 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from audit.classes import coded, combine, knowledge
+from audit.classes import coded, combine, knowledge, value_codes
 from audit.columns import common_codes, levels, numbers
 from audit.combinations import combinations
 from audit.line_stakes import met
 from audit.measures.all_columns import NAMED, POINTED
 from audit.plan import Stake
-from audit.sides import SIDES, Side, draw_people
+from audit.sides import Side, draw_people
 from audit.tables import AuditTables
 
 SYSTEMS = 400  # class systems counted, at most
@@ -38,11 +38,8 @@ Stakes = Callable[[AuditTables, np.random.Generator], Mapping[str, Stake]]
 def alone(tables: AuditTables, rng: np.random.Generator) -> dict[str, Stake]:
     """``replicated_uniques``: share of train rows whose known values, as they stand, only one real person has."""
     known = knowledge(tables, (), rng)
-    values = {
-        name: common_codes({side: numbers(tables.frames[side], name) for side in SIDES})
-        for name in tables.dictionary.released
-    }
-    sizes = {name: len(distinct) for name, (_, distinct) in values.items()}
+    values = value_codes(tables)
+    sizes = {name: size for name, (_, size) in values.items()}
     real = _Real.of(tables)
     shares = []
     for subset in _some(known.subsets, SYSTEMS, rng):

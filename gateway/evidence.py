@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -95,21 +96,8 @@ def _report_inputs(
         "Software": f"{DISTRIBUTION} {software.version}",
     }
     assessed, voted = candidate.assessment, candidate.voted
-    if voted is not None:
-        facts |= {f"Note {number}": warning for number, warning in enumerate(candidate.warnings, start=1)}
-        facts |= {f"{name}, parts in which it is met": _parts_met(name, voted) for name in voted.met}
-        return EvidenceInputs(
-            decision=decision,
-            measurements=voted.measurements,
-            dictionary=released_part(case.dictionary),
-            weights=candidate.weights,
-            trace=_rewards(candidate.trace),
-            facts=facts,
-            seconds=candidate.seconds,
-            not_covered=candidate.not_covered,
-            privacy=candidate.claim,
-        )
-    if assessed is None:
+    told = assessed or voted
+    if told is None:
         return EvidenceInputs(
             decision,
             (),
@@ -121,20 +109,27 @@ def _report_inputs(
     if candidate.mended is not None:
         facts["Remedies"] = _mended_line(candidate.mended)
     facts |= {f"Note {number}": warning for number, warning in enumerate(candidate.warnings, start=1)}
-    return EvidenceInputs(
+    if voted is not None:
+        facts |= {f"{name}, parts in which it is met": _parts_met(name, voted) for name in voted.met}
+    inputs = EvidenceInputs(
         decision=decision,
-        measurements=assessed.measurements,
+        measurements=told.measurements,
         dictionary=released_part(case.dictionary),
-        train=assessed.tables.train,
-        released=assessed.tables.released,
-        train_people=assessed.tables.train_people,
-        distances=Distances(*assessed.result.distances) if assessed.result.distances else None,
         weights=candidate.weights,
         trace=_rewards(candidate.trace),
         facts=facts,
         seconds=candidate.seconds,
         not_covered=candidate.not_covered,
         privacy=candidate.claim,
+    )
+    if assessed is None:
+        return inputs
+    return replace(
+        inputs,
+        train=assessed.tables.train,
+        released=assessed.tables.released,
+        train_people=assessed.tables.train_people,
+        distances=Distances(*assessed.result.distances) if assessed.result.distances else None,
     )
 
 

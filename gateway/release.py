@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -306,21 +306,25 @@ def _candidate(
     files = sampled.serialise(case.dictionary, streams.keys)
     released = parse_candidate(files, case.dictionary)
     clock.lap("sample and serialise")
+    candidate = Candidate(
+        synthesizer=made.settings_,
+        weights=made.weights_,
+        trace=made.trace_,
+        warnings=parts.warnings,
+        held_out=parts.held_out,
+        strangers=parts.strangers,
+    )
     if charged is not None and case.policy.private_gate is not None:
         voted, claim = decide_by_votes(
             released, parts, case.dictionary, case.policy, charged, made.sample_people, earlier, streams.audit, progress
         )
         clock.lap("votes")
-        return Candidate(
+        return replace(
+            candidate,
             files=files,
             rows=released.row_count,
-            synthesizer=made.settings_,
-            weights=made.weights_,
-            trace=made.trace_,
-            warnings=parts.warnings,
             seconds=clock.seconds,
             claim=claim,
-            held_out=parts.held_out,
             cancelled="" if claim is not None else CANCELLED,
             voted=voted,
         ), voted.decision
@@ -339,23 +343,17 @@ def _candidate(
             clock.lap("mend")
             assessment = assess(released, *against, streams.again, progress, known, earlier)
             clock.lap("audit again")
-    candidate = Candidate(
+    return replace(
+        candidate,
         files=files,
         rows=released.row_count,
         assessment=assessment,
-        synthesizer=made.settings_,
-        weights=made.weights_,
-        trace=made.trace_,
-        warnings=parts.warnings,
         seconds={**clock.seconds, **{f"audit: {name}": took for name, took in assessment.result.seconds.items()}},
         claim=claim,
-        held_out=parts.held_out,
-        strangers=parts.strangers,
         cancelled="" if charged is None or claim is not None else CANCELLED,
         mended=mended,
         first=first,
-    )
-    return candidate, assessment.decision
+    ), assessment.decision
 
 
 class _Clock:

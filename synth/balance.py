@@ -77,6 +77,19 @@ class ClassBalance:
         return allotted
 
 
+def first_of_each(order: NDArray[np.intp], groups: Classes, wanted: Classes) -> NDArray[np.intp]:
+    """Of the row numbers ``order`` the first ``wanted`` of each group, fewer where there are no more, group by group.
+
+    Parameters
+    ----------
+    groups : (n,) code of each row's group; ``wanted`` (k,) has a number for every code.
+    """
+    order = order[np.argsort(groups[order], kind="stable")]
+    counts = np.bincount(groups[order], minlength=len(wanted))
+    starts = np.cumsum(counts) - counts
+    return np.concatenate([order[s : s + n] for s, n in zip(starts, np.minimum(counts, wanted), strict=True)])
+
+
 def largest_remainder(shares: Floats, total: int) -> NDArray[np.int64]:
     """Whole numbers that add up to ``total``, each within one of its share of it (Hamilton's method).
 

@@ -147,7 +147,7 @@ class HybridSynthesizer:
         self.trace_ = self._selected(folds, rng)
         self.weights_ = _shares(self.trace_.weights)
         self._spacing = None
-        if folds and self.spacing and self.form == "guarded":
+        if folds and self._spaced:
             self._spacing = Spacing.learn(folds, self.weights_, self._encoding, scores, rng)
         tell("fit", 0.5)
         self._model = self._recipe.learn(
@@ -190,6 +190,15 @@ class HybridSynthesizer:
         return self._visits.grouped(made, self.dictionary, rng)
 
     @property
+    def _spaced(self) -> bool:
+        """The plain form is to copy people as the literature has it."""
+        return self.spacing and self.form == "guarded"
+
+    @property
+    def _selecting(self) -> bool:
+        return self.selection != "uniform" and len(self.components) > 1
+
+    @property
     def _recipe(self) -> Recipe:
         return Recipe(self.components, self.form, self.calibration, self.device, self.people_per_knot)
 
@@ -218,7 +227,7 @@ class HybridSynthesizer:
         """Folds to learn weights and spacing from; none where weights are given or there is too little."""
         if self.weights is not None or not scores.shape[1]:
             return []
-        if not self.spacing and (self.selection == "uniform" or len(self.components) == 1):
+        if not self._spaced and not self._selecting:
             return []
         return folds_of(self._recipe, self._encoding, scores, classes, owners, rng, done)
 
@@ -226,7 +235,7 @@ class HybridSynthesizer:
         if self.weights is not None:
             given = {name: float(self.weights.get(name, 0.0)) for name in self.components}
             return unselected(self.components, given, "weights were given")
-        if self.selection == "uniform" or len(self.components) == 1 or not self._encoding.width:
+        if not self._selecting or not self._encoding.width:
             return unselected(self.components, None, "nothing was to be selected")
         if not folds:
             return unselected(self.components, None, f"selection needs {LEAST_PEOPLE} people")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from policies import Dictionary
 from synth.absence import Absence
-from synth.balance import ClassBalance
+from synth.balance import ClassBalance, first_of_each
 from synth.calibration.quantiles import Floats
 from synth.dependencies import with_declared_values
 from synth.encoding import Encoding
@@ -121,9 +121,4 @@ def _some_of_each(
     places: NDArray[np.intp], holds: NDArray[np.bool_], lacking: NDArray[np.int64], rng: np.random.Generator
 ) -> NDArray[np.intp]:
     """Row numbers: of every class as many rows that hold as are lacking, taken by chance."""
-    order = rng.permutation(np.flatnonzero(holds))
-    order = order[np.argsort(places[order], kind="stable")]
-    counts = np.bincount(places[order], minlength=len(lacking))
-    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
-    taken = np.minimum(counts, lacking)
-    return np.concatenate([order[s : s + t] for s, t in zip(starts, taken, strict=True)])
+    return first_of_each(rng.permutation(np.flatnonzero(holds)), places, lacking)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression
 
+from synth.balance import first_of_each
 from synth.calibration.quantiles import Floats
 from synth.encoding import Encoding
 from synth.model import Model
@@ -98,10 +99,7 @@ class Spacing:
         ranks = np.empty(len(rows), dtype=np.intp)
         ranks[np.argsort(nearness, kind="stable")] = np.arange(len(rows))
         keys = rng.standard_exponential(len(rows)) / self.odds[ranks * len(self.odds) // max(len(rows), 1)]
-        order = np.lexsort((keys, strata))
-        counts = np.bincount(strata, minlength=len(wanted))
-        starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
-        return np.concatenate([order[s : s + n] for s, n in zip(starts, wanted, strict=True)])
+        return first_of_each(np.argsort(keys, kind="stable"), strata, wanted)
 
 
 def nearest(rows: Small, among: Small, own: Ranks | None = None, place: int = 1) -> Floats:

@@ -99,14 +99,9 @@ def replay_record(
     )
     candidate = _given(given, held) if given is not None else _made_again(held, parts, streams, progress)
     rng = streams.again if held.mended else streams.audit
+    measurements, decision = _measured(candidate, held, parts, rng, workspace, progress)
     if gated and candidate.files is not None:
-        released = parse_candidate(candidate.files, held.dictionary)
-        progress.stage("votes of the parts")
-        measurements = votes_again(released, held, parts, _earlier(held, workspace), rng)
-        decision: tuple[Compared, ...] = ()
         candidate = replace(candidate, gaps=(*candidate.gaps, *NOT_VOTED_AGAIN))
-    else:
-        measurements, decision = _measured(candidate, held, parts, rng, workspace, progress)
     if not measurements:
         candidate = replace(candidate, gaps=(*candidate.gaps, Gap("measurements", OTHER_CANDIDATE)))
     software = installed_software()
@@ -197,7 +192,11 @@ def _measured(
     if candidate.files is None:
         return (), ()
     released = parse_candidate(candidate.files, held.dictionary)
-    earlier, known = _earlier(held, workspace), _known(held, workspace)
+    earlier = _earlier(held, workspace)
+    if held.policy.private_gate is not None:
+        progress.stage("votes of the parts")
+        return votes_again(released, held, parts, earlier, rng), ()
+    known = _known(held, workspace)
     assessment = assess(
         released, parts.train, parts.holdout, held.dictionary, held.policy, rng, progress, known, earlier
     )
