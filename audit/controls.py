@@ -35,6 +35,7 @@ SAID = 0.9  # share of what it must say, at the least, that a figure has to say
 
 _STAKED: Mapping[Plant, tuple[str, str]] = {  # what was released, and why a figure was not asked about it
     "whole": ("train itself, released,", f"train itself, released, would move {{}} by less than {EXPOSED:g}"),
+    "lines": ("a table of lines between train people", "few numbers or rounding hide lines between people from {}"),
     "pencils": ("a table of lines that meet in train people", "few numbers or rounding hide lines that meet from {}"),
 }
 
@@ -72,9 +73,9 @@ def run_controls(tables: AuditTables, rng: np.random.Generator) -> tuple[Control
 
     What was counted beforehand is seen if the figure says nine tenths of it. Of train itself, released, a right measure
     says all: nothing is drawn in between, but where it tries some class systems of many, and for that four standard
-    errors are allowed, which it misses once in thirty thousand audits. Of pencils it says four tenths at the least,
-    because lines have to be found. The interval is not asked for: it speaks of other people than these, and may well
-    reach down to the innocent value.
+    errors are allowed, which it misses once in thirty thousand audits. Of lines it says half and of pencils four tenths
+    at the least, because they have to be found. The interval is not asked for: it speaks of other people than these,
+    and may well reach down to the innocent value.
     """
     people = tables.people["holdout"]
     turn = np.unique(people)
@@ -86,10 +87,12 @@ def run_controls(tables: AuditTables, rng: np.random.Generator) -> tuple[Control
     halved = Arena.draw(tables, half, ROWS, rng)
 
     said: dict[Plant, dict[str, Measurement]] = {}
+    shown: dict[Plant, AuditTables] = {}
     for plant in PLANTS:
         claimed = [place for place, plans in CONTROLS_OF.items() if any(plant in plan.sees for plan in plans.values())]
         if claimed:
-            said[plant] = _measure(whole.candidate(whole.planted(plant, rng), None, PLANTED), claimed, rng)
+            shown[plant] = whole.candidate(whole.planted(plant, rng), None, PLANTED)
+            said[plant] = _measure(shown[plant], claimed, rng)
     tried = [place for place, plans in CONTROLS_OF.items() if plans]
     confidence = 1 - 2 * FALSE_ALARM / max(len(PLANS), 1)
     fresh = _measure(halved.candidate(halved.fresh, halved.fresh_people, confidence), tried, rng)
@@ -99,8 +102,9 @@ def run_controls(tables: AuditTables, rng: np.random.Generator) -> tuple[Control
     }
     asked: dict[str, _Asked] = {}
     for plant in dict.fromkeys(plan.on for plan in PLANS.values() if plan.staked):
-        arena = staked[plant]
-        asked |= _ask(plant, arena.candidate(arena.planted(plant, rng), None, PLANTED), rng)
+        if plant in staked:
+            shown[plant] = staked[plant].candidate(staked[plant].planted(plant, rng), None, PLANTED)
+        asked |= _ask(plant, shown[plant], said.get(plant, {}), rng)
     return tuple(
         _control(name, plan, {plant: said[plant][name] for plant in plan.sees}, fresh[name], asked)
         for name, plan in PLANS.items()
@@ -160,8 +164,13 @@ def _measure(candidate: AuditTables, places: Iterable[str], rng: np.random.Gener
     return found
 
 
-def _ask(plant: Plant, tables: AuditTables, rng: np.random.Generator) -> dict[str, _Asked]:
-    """By figure staked on this plant, released: what it exposes, and what the figure says where that is anything."""
+def _ask(
+    plant: Plant, tables: AuditTables, said: Mapping[str, Measurement], rng: np.random.Generator
+) -> dict[str, _Asked]:
+    """By figure staked on this plant, released: what it exposes, and what the figure says where that is anything.
+
+    ``said`` is what was measured of these very tables already.
+    """
     asked: dict[str, _Asked] = {}
     places = []
     for place, plans in CONTROLS_OF.items():
@@ -175,9 +184,9 @@ def _ask(plant: Plant, tables: AuditTables, rng: np.random.Generator) -> dict[st
             fault = f"what planted {plant} expose could not be counted: stopped by {type(cause).__name__}"
             here = {name: _Asked(Stake(0.0), fault=fault) for name in names}
         asked |= here
-        if any(each.worth for each in here.values()):
+        if any(each.worth and name not in said for name, each in here.items()):
             places.append(place)
-    said = _measure(tables, places, rng)
+    said = {**said, **_measure(tables, places, rng)}
     return {name: replace(each, said=said[name]) if each.worth else each for name, each in asked.items()}
 
 

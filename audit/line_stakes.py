@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from audit.columns import numbers, numeric_columns
 from audit.measures.reconstruction import CROSSING, REBUILT
 from audit.neighbours import nearest
 from audit.plan import Stake
@@ -14,6 +15,24 @@ FEWEST = 4  # numbers, below which too many lines nearly meet by chance
 ENOUGH = 10  # pencils, to count on any to be found
 FOUND = 0.4  # part of the people given away whom a search for the lines finds, at the least
 NOBODY = {"line_reconstruction": Stake(0.0)}
+BETWEEN = 3  # numbers that no train person has, from which on a row on a line lies on no line of strangers
+STRAIGHTEST = 0.5  # part of rows on lines whose line is among those tried, at the least
+
+
+def on_lines(tables: AuditTables, _: np.random.Generator) -> dict[str, Stake]:
+    """``segment_excess`` of rows on lines: share of those that are on theirs to the last digit, in three numbers.
+
+    That is where no number or time is rounded, and where three of a row's numbers are no train person's, so that its
+    line has two ends. Fewer leave room for lines of strangers.
+    """
+    names = numeric_columns(tables.dictionary)
+    between = np.zeros(len(tables.released), dtype=np.int64)
+    if any(tables.dictionary.columns[name].type != "number" for name in names):
+        return {"segment_excess": Stake(0.0)}
+    for name in names:
+        value = numbers(tables.released, name)
+        between += ~np.isnan(value) & ~np.isin(value, numbers(tables.train, name))
+    return {"segment_excess": Stake(float((between >= BETWEEN).mean()), part=STRAIGHTEST)}
 
 
 def met(tables: AuditTables, _: np.random.Generator) -> dict[str, Stake]:

@@ -23,8 +23,7 @@ from policies import Measurement
 NAMES = ("segment_share", "segment_excess")
 CONTROLS: dict[str, Plan] = {
     "segment_share": Plan(0.5, NAMES, sees=("lines",)),
-    # no plant: where lines through a crowd pass near everybody, few rows on them are unusual
-    "segment_excess": Plan(0.0, ("segment_excess",)),
+    "segment_excess": Plan(0.0, ("segment_excess",), staked=("segment_excess",), on="lines"),
 }
 
 QUERIES = 1_500  # rows asked about, per table

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from audit import plants
-from audit.line_stakes import met
+from audit.line_stakes import met, on_lines
 from audit.measures import REGISTRY
 from audit.plan import Stake
 from audit.stakes import STAKES
@@ -121,3 +121,19 @@ def test_lines_that_are_not_rounded_give_away_everybody_they_meet_in(rng: np.ran
 def test_lines_in_two_numbers_give_nobody_away(rng: np.random.Generator) -> None:
     train, holdout = (pd.DataFrame(rng.standard_normal((80, 2)), columns=list("xy")) for _ in range(2))
     assert met(pencilled(train, holdout, rng), rng) == {"line_reconstruction": Stake(0.0)}
+
+
+@pytest.mark.parametrize(("columns", "integers", "exposed"), [("xy", (), 0.0), ("xyz", (), 1.0), ("xyz", ("z",), 0.0)])
+def test_a_row_is_surely_on_its_line_where_three_numbers_are_not_rounded(
+    columns: str, integers: tuple[str, ...], exposed: float, rng: np.random.Generator
+) -> None:
+    """Half of the candidate are rows on lines and half train itself, which no line is needed for."""
+    train, holdout = (pd.DataFrame(rng.standard_normal((80, len(columns))), columns=list(columns)) for _ in range(2))
+    tables = put_together(train, holdout, train, integers=integers)
+    start = np.arange(40)
+    lines = plants.between(train, tables.dictionary, start, start + 40, rng)
+    tables = replace(tables, released=pd.concat([lines, train[:40]], ignore_index=True))
+    stake = on_lines(tables, rng)["segment_excess"]
+    assert stake.exposed == exposed / 2
+    found = {m.name: m for m in REGISTRY["segments"](tables, rng)}
+    assert found["segment_excess"].value >= stake.least
