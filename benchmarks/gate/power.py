@@ -212,11 +212,13 @@ def audits(
             CONFIDENCE,
         )
         if condition == CONTROLS:
-            found: dict[str, Any] = {control.name: control.fault for control in run_controls(candidate, rng)}
+            controls = run_controls(candidate, rng)
+            found: dict[str, Any] = {control.name: control.fault for control in controls}
+            notes = {"notes": {control.name: control.note for control in controls if control.note}}
         else:
-            found = {m.name: _short(m) for m in measure(candidate, measures, rng)}
+            found, notes = {m.name: _short(m) for m in measure(candidate, measures, rng)}, {}
         cost = round(time.process_time() - started, 1)
-        yield {"condition": condition, "repetition": repetition, "found": found, "cpu_seconds": cost}
+        yield {"condition": condition, "repetition": repetition, "found": found, **notes, "cpu_seconds": cost}
 
 
 def released(scene: Scene, condition: str, rng: np.random.Generator) -> pd.DataFrame:

@@ -1,7 +1,8 @@
 """How often is each planted leak refused under a pack's limits, and how often an honest release?
 
 A limit *catches* a planted leak if it refuses the release with the leak and admits the honest one of the same
-repetition, which has the same train and holdout rows. A pack catches what any of its limits catches.
+repetition, which has the same train and holdout rows. A pack catches what any of its limits catches. A figure that the
+controls of its repetition voided is refused, as the gate does.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from audit.controls import PLANS
 from audit.intervals import clopper_pearson
 from benchmarks.gate.power import CONTROLS, HONEST
 from policies import Limit, Policy
@@ -39,6 +41,22 @@ class Rate:
             return ""
         low, high = self.interval
         return f"{self.hits}/{self.of} ({100 * low:.0f} to {100 * high:.0f} %)"
+
+
+def held(found: Found) -> dict[tuple[str, int], dict[str, Any]]:
+    """The figures once the controls have spoken: what they voided in a repetition is inconclusive in all of it."""
+    void = {
+        repetition: {figure for name, fault in faults.items() if fault for figure in PLANS[name].voids}
+        for (condition, repetition), faults in found.items()
+        if condition == CONTROLS
+    }
+    return {
+        (condition, repetition): {
+            name: ["inconclusive", "void"] if condition != CONTROLS and name in void.get(repetition, ()) else figure
+            for name, figure in figures.items()
+        }
+        for (condition, repetition), figures in found.items()
+    }
 
 
 def limits_of(policy: Policy, found: Found) -> dict[str, Limit]:

@@ -64,6 +64,21 @@ def test_a_leak_counts_as_caught_only_where_the_honest_release_passes() -> None:
     assert (caught["a"], caught["b"], caught[""]) == (rates.Rate(1, 2), rates.Rate(1, 2), rates.Rate(2, 2))
 
 
+def test_a_figure_that_its_control_voids_refuses_the_honest_release_too() -> None:
+    found: dict[tuple[str, int], dict[str, Any]] = {
+        ("fresh", 0): {"segment_share": [0.5, 0.45, 0.55], "segment_excess": [0.0, -0.1, 0.1]},
+        ("SMOTE", 0): {"segment_share": [0.9, 0.8, 1.0], "segment_excess": [0.5, 0.4, 0.6]},
+        ("controls", 0): {"segment_share": "", "segment_excess": "taken for a leak"},
+        ("fresh", 1): {"segment_share": [0.5, 0.45, 0.55], "segment_excess": [0.0, -0.1, 0.1]},
+    }
+    limits = {"segment_share": Limit(max=0.6), "segment_excess": Limit(max=0.2)}
+    refused = rates.refusals(rates.held(found), limits)
+    assert (refused["segment_share"], refused["segment_excess"]) == (rates.Rate(0, 2), rates.Rate(1, 2))
+    caught = rates.catches(rates.held(found), limits, "SMOTE")
+    assert (caught["segment_share"], caught["segment_excess"]) == (rates.Rate(1, 1), rates.Rate(0, 1))
+    assert rates.voids(rates.held(found))["segment_excess"] == rates.Rate(1, 1)
+
+
 def test_train_holdout_and_fresh_rows_are_apart() -> None:
     table = load("wdbc", None)
     parts = thirds(table, 300, np.random.default_rng(0))
