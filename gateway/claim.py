@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 from audit.record.claim import Accountant, CrossCheck, DatasetBudget, Mechanism, PrivacyClaim
 from gateway.assessment import without_claim
-from gateway.ledger import Charge
+from gateway.ledger import Charge, Unit
 from policies import Dictionary, Measurement
 from synth import PrivateHybridSynthesizer
 from synth.dp.accounting import cross_check, zcdp_rho
@@ -16,6 +16,7 @@ from synth.dp.budget import PrivacyBudget
 from synth.dp.events import Event, event_to_dict
 from synth.dp.votes import STAGE as DECISION
 
+TRAINING = "sampled_gaussian"  # the kind of mechanism that clipped gradients with noise are
 CANCELLED = "the claim was cancelled: raw rows reached the result by a path that was not charged"
 
 DECISION_NOT_COVERED = (
@@ -40,7 +41,8 @@ NOT_COVERED = (
     "The number of released rows is the custodian's choice, taken to be made without a look at the table.",
     (
         "Whether the very same file was asked for before, or is known under another name, shows in an answer from an "
-        "earlier record, in a refusal and in the attempt's number: that is outside the claim."
+        "earlier record, in a refusal, in the attempt's number and in the count of releases without differential "
+        "privacy: that is outside the claim."
     ),
     "The commitment to the source table is a keyed digest: it tells nothing only while its key stays secret.",
     "The custodian sees the raw rows, the exact measurements and the memory of this machine, and is trusted with them.",
@@ -54,7 +56,19 @@ NOT_COVERED = (
         "members, and for g patients together the bound is g times epsilon."
     ),
 )
-BARE = "Releases of this dataset without differential privacy are in no budget; before this one there were: {}."
+BARE = (
+    "Releases of this dataset, or of its files under another name, without differential privacy are in no budget; "
+    "before this one there were: {}."
+)
+BARE_UNKNOWN = (
+    "In that count is no other export of the same patients under another name, and nothing from a workspace with "
+    "another key: the ledger knows a file by its keyed digest alone."
+)
+FLOATING_POINT = (
+    "The Gaussian noise of the training is a sum of four Box-Muller draws in floating point, not an exact discrete "
+    "draw: that such a sum hides what the gaps between floating-point numbers betray is a heuristic (Holohan and "
+    "Braghin 2021), without proof."
+)
 SEVERAL_NAMES = "A patient whose rows stand under several identifiers counts as several patients."
 ONE_ROW_EACH = "One row is taken for one patient: whoever has several rows in the table counts as several patients."
 COMPOSITION = (
@@ -75,6 +89,7 @@ def claim_sheet(
     """The claim about the candidate, or None where a taint has cancelled it (I-15).
 
     ``charges`` are the dataset's, oldest first, this release's last; ``bare`` counts its earlier releases without one.
+    The unit of privacy is theirs.
 
     Where a private gate decided, its vote is one of the mechanisms, and the decision within the claim.
 
@@ -84,16 +99,17 @@ def claim_sheet(
     claim = synthesizer.claim_
     if claim is None:
         return None
-    decided = any(event.stage == DECISION for _, event in budget.used)
     plan, delta = budget.plan, synthesizer.delta
     checks = cross_check(plan, delta)
     epsilon = max(checks.pop("pld"), claim.spent)
-    lifetime, together = charges[-1].lifetime, charges[-1].together
+    lifetime, together, unit = charges[-1].lifetime, charges[-1].together, charges[-1].unit
+    mechanisms = mechanisms_of(budget)
     return PrivacyClaim(
+        unit=unit.name,
         max_rows_per_patient=dictionary.max_rows_per_patient or 1,
         epsilon=epsilon,
         delta=delta,
-        mechanisms=mechanisms_of(budget),
+        mechanisms=mechanisms,
         accountant=Accountant(
             "privacy loss distributions",
             f"dp-accounting {version('dp-accounting')}",
@@ -109,13 +125,22 @@ def claim_sheet(
             bare,
         ),
         composition=COMPOSITION,
-        not_covered=(
-            *((INTAKE_NOT_COVERED_BY_VOTES,) if decided else (DECISION_NOT_COVERED, INTAKE_NOT_COVERED)),
-            *NOT_COVERED,
-            BARE.format(bare or "none"),
-            ONE_ROW_EACH if dictionary.patient is None else SEVERAL_NAMES,
-        ),
+        not_covered=left_open(mechanisms, unit, bare),
         head_count_origin="noisy_count" if dictionary.people is None else "dictionary",
+    )
+
+
+def left_open(mechanisms: Sequence[Mechanism], unit: Unit, bare: int) -> tuple[str, ...]:
+    """What a claim that rests on ``mechanisms`` does not cover, in sentences; ``bare`` as for :func:`claim_sheet`."""
+    decided = any(each.stage == DECISION and each.drawn for each in mechanisms)
+    trained = any(each.kind == TRAINING for each in mechanisms)
+    return (
+        *((INTAKE_NOT_COVERED_BY_VOTES,) if decided else (DECISION_NOT_COVERED, INTAKE_NOT_COVERED)),
+        *NOT_COVERED,
+        BARE.format(bare or "none"),
+        BARE_UNKNOWN,
+        *((FLOATING_POINT,) if trained else ()),
+        ONE_ROW_EACH if unit.patient is None else SEVERAL_NAMES,
     )
 
 

@@ -191,14 +191,21 @@ def _reason(policy: Policy, decision: Decision, candidate: Candidate) -> str:
     return f"{outcome}, after {mended}" if mended else outcome
 
 
+# settings of a private synthesizer that policy, dictionary and command line give; the rest is planned or fitted
+_STATED = frozenset({"synthesizer", "epsilon", "delta", "components", "device"})
+
+
 def _public_settings(candidate: Candidate, policy: Policy) -> dict[str, Any] | None:
     """What was set, without what was learned from the rows: learned weights stay in the evidence.
 
     Where a remedy ran, the rows are not the synthesizer's alone, and ``remedies`` names those that did, unless the
-    policy lets nothing but the verdict out.
+    policy lets nothing but the verdict out. Where a claim was cancelled, nothing that a fit of raw rows decided is
+    told, be it the sizes of coarse cells or the number of patients: only what was asked for.
     """
     if candidate.synthesizer is None:
         return None
+    if candidate.cancelled:
+        return {name: value for name, value in candidate.synthesizer.items() if name in _STATED}
     public = {name: value for name, value in candidate.synthesizer.items() if not name.startswith("weights")}
     told = candidate.remedies and policy.disclosure != "verdict"
     return public | ({"remedies": list(candidate.remedies)} if told else {})

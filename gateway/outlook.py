@@ -26,6 +26,7 @@ from gateway.formats.finding import bounds
 from gateway.halves import HOLDOUT_SHARE
 from gateway.intake import TypedTable
 from gateway.intake.checks import column_dtype
+from gateway.ledger import Unit
 from gateway.outlook_gate import GateOutlook, outlook_gate
 from policies import Dictionary, Limit, Measurement, Policy
 from synth.dp.domain import domain_of
@@ -78,7 +79,9 @@ class LimitOutlook:
 class Outlook:
     """Everything ``gateway plan`` prints; ``seconds`` are CPU seconds, the least and the most expected.
 
-    Under a private gate limits are held in its parts: then ``gate`` tells of them, and ``limits`` are none.
+    Under a private gate limits are held in its parts: then ``gate`` tells of them, and ``limits`` are none. ``unit`` is
+    whose presence a private release would hide, ``patient`` or ``row``; no ledger is asked, so whether the dataset was
+    charged under the other one is not known here.
     """
 
     rows: int | None
@@ -93,6 +96,7 @@ class Outlook:
     noise: tuple[Noise, ...]
     limits: tuple[LimitOutlook, ...]
     looked_at_rows: bool
+    unit: Literal["patient", "row"] | None = None
     gate: GateOutlook | None = None
 
     @property
@@ -139,6 +143,7 @@ def outlook(dictionary: Dictionary, policy: Policy, table: TypedTable | None, rn
         noise=noise,
         limits=() if policy.private_gate is not None else _limits(dictionary, policy, table, people, rng),
         looked_at_rows=table is not None,
+        unit=None if demanded is None else Unit(dictionary.patient).name,
         gate=outlook_gate(dictionary, policy, people or _BLIND_PEOPLE, partial(_random_table, dictionary), rng),
     )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -15,7 +14,7 @@ from gateway.claim import claim_sheet
 from gateway.errors import BudgetExhaustedError
 from gateway.halves import HOLDOUT_SHARE, LoneHalves, split_key, vote_key
 from gateway.intake import TypedTable
-from gateway.ledger import Attempt, Charge, Ledger
+from gateway.ledger import Attempt, Charge, Ledger, Unit, UnitError
 from gateway.progress import Progress
 from gateway.settings import SynthesizerSettings
 from policies import Dictionary, DictionaryError, Policy, PolicyError
@@ -94,12 +93,19 @@ class PlannedRelease:
         ------
         BudgetExhaustedError
             The dataset cannot pay. Nothing is written.
+        UnitError
+            The dataset was charged under another unit of privacy. Nothing is charged, and the attempt is given back.
         LedgerError
             The ledger cannot be written, or knows the file under another name.
         """
-        charge = ledger.charge(attempt, self.dictionary.name, self.plan, self.lifetime, source=source)
-        charges = tuple(each for each in ledger.charges(self.dictionary.name) if each.sequence <= charge.sequence)
-        bare = released_without_claim(ledger, self.dictionary.name, charges)
+        name, unit = self.dictionary.name, Unit(self.dictionary.patient)
+        try:
+            charge = ledger.charge(attempt, name, self.plan, self.lifetime, source=source, unit=unit)
+        except UnitError:
+            ledger.conclude(attempt, "unusable", {})  # the dictionary is to be mended; no row was looked at
+            raise
+        charges = tuple(each for each in ledger.charges(name) if each.sequence <= charge.sequence)
+        bare = released_without_claim(ledger, charge)
         return ChargedRelease(self, charges, bare, PrivacyBudget(self.plan))
 
 
@@ -108,7 +114,7 @@ class ChargedRelease:
     """A release that has been paid for, with the budget that holds exactly what was charged.
 
     ``charges`` are the dataset's, oldest first; the last is this release's. ``bare`` is the number of earlier releases
-    of the dataset that were allowed without differential privacy.
+    of the same people, as far as the ledger knows them, that were allowed without differential privacy.
     """
 
     planned: PlannedRelease
@@ -225,13 +231,21 @@ def check_dictionary(dictionary: Dictionary) -> None:
         raise DictionaryError(f"{dictionary.name}: differential privacy needs more of it: {'; '.join(problems)}")
 
 
-def released_without_claim(ledger: Ledger, dataset: str, charges: Sequence[Charge]) -> int:
-    """How many releases of ``dataset`` were allowed that no charge was made for."""
-    charged = {each.attempt_sequence for each in charges}
+def released_without_claim(ledger: Ledger, charge: Charge) -> int:
+    """How many releases of the same people were allowed before ``charge`` that no charge was made for.
+
+    The same people: those of the dataset's name, and of its files under whatever other names the ledger has seen them
+    (``gateway.ledger.lineage``).
+    """
+    events = [event for event in ledger.events() if event["sequence"] < charge.sequence]
+    commitment = next(e.get("commitment") for e in events if e["sequence"] == charge.attempt_sequence)
+    names = ledger.names(charge.dataset, commitment, before=charge.sequence)
+    charged = {event["attemptSequence"] for event in events if event["kind"] == "charge"}
     return sum(
-        (event["kind"], event["dataset"], event.get("decision")) == ("decision", dataset, "allowed")
+        (event["kind"], event.get("decision")) == ("decision", "allowed")
+        and event["dataset"] in names
         and event["attemptSequence"] not in charged
-        for event in ledger.events()
+        for event in events
     )
 
 

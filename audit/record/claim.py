@@ -215,17 +215,19 @@ class PrivacyClaim:
     it, and the claim is of rows and decision together.
 
     ``unit`` and ``neighbours``: two tables are neighbours if one holds one patient, with at most
-    ``max_rows_per_patient`` rows, that the other does not. ``bounds_origin``: columns, bounds and categories are those
-    of the dictionary, stated by the custodian as public, never read off the rows. ``head_count_origin``: the number of
-    patients by which noise was planned is the dictionary's, or a noisy count among the mechanisms. ``randomness``: all
-    noise and sampling of patients is drawn from the operating system's generator, without a seed. ``trust_model``:
-    the custodian holds the raw rows and is trusted with them. ``composition`` says for what sequence of releases the
-    figures hold; ``not_covered`` what else a reader must not take for private.
+    ``max_rows_per_patient`` rows, that the other does not; or, where the unit is ``row``, one row: each counts as
+    another patient, and of a patient with several the claim bounds each row's part only. ``bounds_origin``: columns,
+    bounds and categories are those of the dictionary, stated by the custodian as public, never read off the rows.
+    ``head_count_origin``: the number of patients by which noise was planned is the dictionary's, or a noisy count among
+    the mechanisms. ``randomness``: all noise and sampling of patients is drawn from the operating system's generator,
+    without a seed. ``trust_model``: the custodian holds the raw rows and is trusted with them. ``composition`` says for
+    what sequence of releases the figures hold; ``not_covered`` what else a reader must not take for private.
 
     Raises
     ------
     RecordError
-        A field is malformed, no mechanism is named, or the decision was charged and not taken once by that mechanism.
+        A field is malformed, no mechanism is named, a row is said to have several rows, or the decision was charged and
+        not taken once by that mechanism.
     """
 
     max_rows_per_patient: int
@@ -237,7 +239,7 @@ class PrivacyClaim:
     composition: str
     not_covered: tuple[str, ...]
     head_count_origin: Literal["dictionary", "noisy_count"] = "dictionary"
-    unit: Literal["patient"] = "patient"
+    unit: Literal["patient", "row"] = "patient"
     neighbours: Literal["add_or_remove_one"] = "add_or_remove_one"
     bounds_origin: Literal["dictionary"] = "dictionary"
     randomness: Literal["operating_system"] = "operating_system"
@@ -248,6 +250,8 @@ class PrivacyClaim:
             if getattr(self, name) not in words:
                 raise RecordError(f"claim {spelled} must be {' or '.join(words)}")
         fields.check_count(self.max_rows_per_patient, "claim maxRowsPerPatient", minimum=1)
+        if self.unit == "row" and self.max_rows_per_patient != 1:
+            raise RecordError("where the unit of a claim is row, each row is a patient: maxRowsPerPatient is 1")
         object.__setattr__(self, "epsilon", fields.check_positive(self.epsilon, "claim epsilon"))
         object.__setattr__(self, "delta", fields.check_positive(self.delta, "claim delta", maximum=1.0))
         if not 1 <= len(self.mechanisms) <= MAX_MECHANISMS:
@@ -302,7 +306,7 @@ class PrivacyClaim:
 
 # the closed vocabulary: as spelled in JSON, as named here, and what it may say
 _WORDS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "unit": ("unit", ("patient",)),
+    "unit": ("unit", ("patient", "row")),
     "neighbouringRelation": ("neighbours", ("add_or_remove_one",)),
     "boundsOrigin": ("bounds_origin", ("dictionary",)),
     "headCountOrigin": ("head_count_origin", ("dictionary", "noisy_count")),

@@ -39,12 +39,11 @@ def in_plain_words(claim: PrivacyClaim | None) -> dict[str, Any] | None:
     """The claim for a recipient: its bound as a factor and a chance, whom it is about, what it leaves out."""
     if claim is None:
         return None
-    rows = claim.max_rows_per_patient
     return {
         "decided": claim.covers_decision,
         "factor": _factor(claim.epsilon),
         "chance": _chance(claim.delta),
-        "whom": "one patient" if rows == 1 else f"one patient, with at most {rows} rows of the table",
+        "whom": _whom(claim),
         "facts": {
             "Epsilon": f"{claim.epsilon:.4g}",
             "Delta": f"{claim.delta:g}",
@@ -52,6 +51,13 @@ def in_plain_words(claim: PrivacyClaim | None) -> dict[str, Any] | None:
         },
         "not_covered": claim.not_covered,
     }
+
+
+def _whom(claim: PrivacyClaim) -> str:
+    if claim.unit == "row":
+        return "a patient with one row of the table (who has several counts as that many patients)"
+    rows = claim.max_rows_per_patient
+    return "one patient" if rows == 1 else f"one patient, with at most {rows} rows of the table"
 
 
 def _facts(claim: PrivacyClaim) -> dict[str, str]:
@@ -66,8 +72,10 @@ def _facts(claim: PrivacyClaim) -> dict[str, str]:
         "Covers": "the rows and the decision to release them, which was a vote counted with noise"
         if claim.covers_decision
         else "the rows, before the decision to release them",
-        "Unit": "one patient, with all rows of theirs that are used",
-        "Neighbouring tables": "one patient added or removed",
+        "Unit": "one row, counted as another patient"
+        if claim.unit == "row"
+        else "one patient, with all rows of theirs that are used",
+        "Neighbouring tables": f"one {claim.unit} added or removed",
         "Rows of one patient": "one" if rows == 1 else f"at most {rows}; more are left out at random",
         "Columns, bounds, categories": "stated in the data dictionary as publicly known; none is read off the rows",
         "Head count behind the noise": _HEAD_COUNTS[claim.head_count_origin],

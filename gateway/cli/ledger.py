@@ -13,7 +13,7 @@ from audit.record.errors import RecordError
 from gateway.cli.shared import failing_cleanly, json_option, print_json, workspace_option
 from gateway.errors import LedgerError
 from gateway.exits import Exit
-from gateway.ledger import Charge, Ledger, Spending, figures
+from gateway.ledger import Charge, Ledger, Spending, Unit, figures
 from gateway.workspace import Workspace
 from policies.model import LifetimeBudget
 
@@ -38,9 +38,10 @@ def ledger() -> None:
 def show(dataset: str | None, workspace_folder: Path, as_json: bool) -> None:
     """Show what each dataset has spent over all requesters and policies, and what is left.
 
-    Epsilon is composed over all mechanisms of all charges, at the delta of the lifetime budget that the newest charge
-    was held to. rho is the zero-concentrated figure, where every mechanism has one; the epsilon it implies also holds
-    where later releases were planned in view of earlier ones.
+    All charges of a dataset have one unit of privacy: patient, where the dictionary names the patient column, or row,
+    where each row counts as another patient. Epsilon is composed over all mechanisms of all charges, at the delta of
+    the lifetime budget that the newest charge was held to. rho is the zero-concentrated figure, where every mechanism
+    has one; the epsilon it implies also holds where later releases were planned in view of earlier ones.
 
     \b
     Example:
@@ -104,9 +105,12 @@ def _dataset(
 def _to_dict(
     name: str, attempts: dict[str, int], spending: Spending | None, lifetime: LifetimeBudget | None
 ) -> dict[str, Any]:
-    shown: dict[str, Any] = {"dataset": name, "unit": "patient", "attempts": attempts, "spent": None, "charges": []}
+    shown: dict[str, Any] = {
+        "dataset": name, "unit": None, "patientColumn": None, "attempts": attempts, "spent": None, "charges": [],
+    }  # fmt: skip
     if spending is None or lifetime is None:
         return shown
+    shown |= spending.charges[-1].unit.to_dict()
     shown["spent"] = {
         "epsilon": _finite(spending.epsilon), "delta": spending.delta, "lifetimeEpsilon": lifetime.epsilon,
         "remainingEpsilon": spending.remaining_epsilon, "rho": spending.rho, "rhoEpsilon": spending.rho_epsilon,
@@ -129,10 +133,15 @@ def _echo(name: str, attempts: dict[str, int], spending: Spending | None, lifeti
             click.echo(
                 f"  zCDP      rho {spending.rho:.4g}: epsilon {figures.spent(spending.rho_epsilon)} at the same delta"
             )
+        click.echo(f"  unit      {_unit(spending.charges[-1].unit)}")
         for charge in spending.charges:
             click.echo(f"  charge    {_charge(charge)}")
     used = ", ".join(f"{number} under {policy}" for policy, number in attempts.items())
     click.echo(f"  attempts  {used}")
+
+
+def _unit(unit: Unit) -> str:
+    return "row: each counts as another patient" if unit.patient is None else f"patient (column {unit.patient})"
 
 
 def _charge(charge: Charge) -> str:

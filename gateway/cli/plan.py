@@ -22,6 +22,7 @@ from gateway.outlook_gate import GateOutlook
 from gateway.progress import Progress
 from gateway.statements import read_dictionary, read_policy
 
+_UNIT = {"patient": "patient", "row": "row, each counted as another patient"}
 _MARK = {"decidable": "yes", "too few people": "NO", "not an estimate": "counted", "not tried": "not tried"}
 
 
@@ -79,6 +80,8 @@ def _lines(found: Outlook) -> list[str]:
             f"expected              {found.seconds[0]:.0f} to {found.seconds[1]:.0f} CPU seconds and about "
             f"{found.mebibytes / 1024:.1f} GiB"
         )
+    if found.unit is not None:
+        lines.append(f"unit of privacy       {_UNIT[found.unit]}; the first charge settles it for the dataset")
     if found.epsilon is not None:
         lines += ["", f"Noise at epsilon {found.epsilon:g}, standard deviations of a cell's count"]
         lines.append(f"{'column':<28}{'cells':>7}{'noise':>9}{'sampling':>10}{'ratio':>8}")

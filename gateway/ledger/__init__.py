@@ -2,5 +2,6 @@
 
 from gateway.ledger.entries import Attempt, Charge, Spending
 from gateway.ledger.ledger import Ledger
+from gateway.ledger.unit import Unit, UnitError
 
-__all__ = ["Attempt", "Charge", "Ledger", "Spending"]
+__all__ = ["Attempt", "Charge", "Ledger", "Spending", "Unit", "UnitError"]

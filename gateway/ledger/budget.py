@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from gateway.errors import BudgetExhaustedError
 from gateway.ledger import figures
 from gateway.ledger.entries import Charge, Spending
+from gateway.ledger.unit import Unit
 from policies.model import LifetimeBudget
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def rho_epsilon(rho: float, delta: float) -> float:
 
 
 def to_body(
-    attempt_sequence: int, source: str, unit: str, events: Sequence[Event], lifetime: LifetimeBudget, price: Price
+    attempt_sequence: int, source: str, unit: Unit, events: Sequence[Event], lifetime: LifetimeBudget, price: Price
 ) -> dict[str, Any]:
     """A charge as the ledger keeps it; :meth:`Charge.from_entry` reads it."""
     from synth.dp.events import event_to_dict
@@ -101,7 +102,7 @@ def to_body(
     return {
         "attemptSequence": attempt_sequence,
         "source": source,
-        "unit": unit,
+        **unit.to_dict(),
         "neighbours": "add_or_remove_one",
         "events": [event_to_dict(event) for event in events],
         "lifetime": lifetime.model_dump(mode="json"),

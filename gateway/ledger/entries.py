@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from gateway.ledger.chain import Entry
+from gateway.ledger.unit import Unit
 from policies.model import LifetimeBudget
 
 if TYPE_CHECKING:
     from synth.dp.events import Event
-
-Unit = Literal["patient"]
 
 
 @dataclass(frozen=True)
@@ -38,13 +37,13 @@ class Charge:
     """Every mechanism one release may run, written down before it read a row. It is never given back.
 
     ``alone`` and ``together`` are epsilons at ``lifetime.delta``: of these mechanisms, and of them with all that the
-    dataset had spent before. ``source`` is the keyed commitment to the source file.
+    dataset had spent before, for one ``unit``. ``source`` is the keyed commitment to the source file.
     """
 
     sequence: int
     at: str
     dataset: str
-    unit: str
+    unit: Unit
     policy: str
     attempt: int
     attempt_sequence: int
@@ -56,14 +55,21 @@ class Charge:
 
     @classmethod
     def from_entry(cls, entry: Entry) -> Charge:
+        """The charge that ``entry`` holds.
+
+        Raises
+        ------
+        LedgerError
+            It does not say whose presence it hides.
+        """
         from synth.dp.events import event_from_dict  # loads torch: only where charges are read
 
-        body = entry.content
+        unit, body = Unit.of_charge(entry), entry.content
         return cls(
             sequence=entry.sequence,
             at=entry.at,
             dataset=entry.dataset,
-            unit=body["unit"],
+            unit=unit,
             policy=entry.policy,
             attempt=entry.attempt,
             attempt_sequence=body["attemptSequence"],
@@ -78,8 +84,8 @@ class Charge:
         """The shape ``gateway ledger show --json`` prints."""
         return {
             "sequence": self.sequence, "at": self.at, "policy": self.policy, "attempt": self.attempt,
-            "mechanisms": mechanisms(self.events), "epsilonAlone": self.alone, "epsilonTogether": self.together,
-            "delta": self.lifetime.delta,
+            **self.unit.to_dict(), "mechanisms": mechanisms(self.events), "epsilonAlone": self.alone,
+            "epsilonTogether": self.together, "delta": self.lifetime.delta,
         }  # fmt: skip
 
 

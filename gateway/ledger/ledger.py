@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from gateway.errors import AttemptsExhaustedError, LedgerError
 from gateway.ledger import budget, lineage, table
 from gateway.ledger.chain import Entry, Kind, check_chain, origin
-from gateway.ledger.entries import Attempt, Charge, Spending, Unit, now
+from gateway.ledger.entries import Attempt, Charge, Spending, now
 from gateway.ledger.mark import Mark
 from gateway.ledger.store import Run, Store, store_at
+from gateway.ledger.unit import Unit, check_unit
 from policies.model import LifetimeBudget
 
 if TYPE_CHECKING:
@@ -111,9 +112,12 @@ class Ledger:
 
     def charge(
         self, attempt: Attempt, dataset: str, events: Sequence[Event], lifetime: LifetimeBudget, *, source: str,
-        unit: Unit = "patient",
+        unit: Unit,
     ) -> Charge:  # fmt: skip
         """Write every mechanism of a release down before a row is read; nothing gives the charge back.
+
+        ``unit`` is whose presence the mechanisms hide. All charges of a dataset have one unit: epsilons of patients and
+        of rows bound different losses.
 
         What the dataset has spent, by all requesters under all policies, is composed with ``events`` at
         ``lifetime.delta``, and held against every lifetime that an earlier charge of the dataset was made under as
@@ -127,6 +131,8 @@ class Ledger:
         ------
         BudgetExhaustedError
             A lifetime's epsilon would be exceeded. Nothing is written.
+        UnitError
+            The dataset was charged under another unit. Nothing is written.
         LedgerError
             The attempt is not on record or is another dataset's, the file was charged under another name, or the
             ledger cannot be written.
@@ -136,7 +142,9 @@ class Ledger:
         with self._writing() as page:
             _check_registered(page.run, attempt, dataset)
             _check_name(page.run, dataset, source)
-            earlier = charges_of(page.run, dataset, unit)
+            earlier = charges_of(page.run, dataset)
+            for charge in earlier:
+                check_unit(dataset, charge.unit, unit)
             before = budget.events_of(earlier)
             for promised in budget.other_lifetimes(earlier, lifetime):
                 budget.price(dataset, before, events, promised)
@@ -145,14 +153,14 @@ class Ledger:
             entry = page.append("charge", dataset, attempt.policy, attempt.number, body)
         return Charge.from_entry(entry)
 
-    def spending(self, dataset: str, lifetime: LifetimeBudget, *, unit: Unit = "patient") -> Spending:
+    def spending(self, dataset: str, lifetime: LifetimeBudget) -> Spending:
         """What all charges of ``dataset`` compose to at ``lifetime.delta``, and what is left of ``lifetime``."""
-        return budget.spending(self.charges(dataset, unit=unit), lifetime)
+        return budget.spending(self.charges(dataset), lifetime)
 
-    def charges(self, dataset: str, *, unit: Unit = "patient") -> tuple[Charge, ...]:
-        """Every charge of ``dataset``, oldest first."""
+    def charges(self, dataset: str) -> tuple[Charge, ...]:
+        """Every charge of ``dataset``, oldest first; all of one unit."""
         with self._reading() as run:
-            return charges_of(run, dataset, unit)
+            return charges_of(run, dataset)
 
     def datasets(self) -> dict[str, dict[str, int]]:
         """Every dataset that was ever asked for, with the attempts that count under each policy."""
@@ -283,9 +291,8 @@ def _counted(run: Run) -> list[Entry]:
     return lineage.counted(table.of_kind(run, "attempt"), table.of_kind(run, "unusable"))
 
 
-def charges_of(run: Run, dataset: str, unit: str) -> tuple[Charge, ...]:
-    entries = table.of_dataset(run, dataset, "charge")
-    return tuple(charge for charge in map(Charge.from_entry, entries) if charge.unit == unit)
+def charges_of(run: Run, dataset: str) -> tuple[Charge, ...]:
+    return tuple(map(Charge.from_entry, table.of_dataset(run, dataset, "charge")))
 
 
 def _check_registered(run: Run, attempt: Attempt, dataset: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from synth.dp.accounting import cross_check
-from synth.dp.events import Event, event_to_dict
+from synth.dp.events import Event, SampledGaussianEvent, event_to_dict
 
 MEASURES: Mapping[str, str] = {
     "head count": "number of patients",
@@ -24,9 +24,14 @@ NOT_COVERED: tuple[str, ...] = (
     "that a table was refused because its rows do not fit the dictionary, and what the refusal counts",
     "the dictionary, the policy and the public number of patients, taken as known without the data",
     "that the number of released rows, chosen by the custodian, was chosen without the data",
+    "what was done with the rows before the table was sealed, and values wrongly marked public: tracking starts there",
     "other releases from the same patients: the ledger adds those up",
     "how long the computation takes, and an attacker who reads its memory",
     "what the release teaches about a patient that it would teach without that patient's rows",
+)
+TRAINING_NOT_COVERED = (
+    "the gaps between floating-point numbers: the noise of the training is a sum of four Box-Muller draws, which hides "
+    "them by a heuristic (Holohan and Braghin 2021) and not by a proof"
 )
 
 
@@ -93,8 +98,9 @@ def claim_of(
 ) -> Claim:
     """The claim of a fit that drew exactly ``events`` and, within an envelope, ``inner``."""
     figures = cross_check(tuple(events), delta)
+    trained = any(isinstance(event, SampledGaussianEvent) for event in (*events, *inner))
     return Claim(
-        unit="one row" if patient is None else f"one patient (column {patient})",
+        unit="one row, counted as another patient" if patient is None else f"one patient (column {patient})",
         max_rows=max_rows,
         relation="add or remove one patient with all their rows" if patient is not None else "add or remove one row",
         epsilon=epsilon,
@@ -108,6 +114,7 @@ def claim_of(
         randomness="operating system CSPRNG, for noise, choices and Poisson sampling; no seed",
         accountant="privacy loss distributions (dp-accounting), pessimistic",
         rows_counted=rows_counted,
+        not_covered=(*NOT_COVERED, TRAINING_NOT_COVERED) if trained else NOT_COVERED,
     )
 
 

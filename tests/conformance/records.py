@@ -51,6 +51,11 @@ def valid() -> Iterator[Case]:
     )
     yield Case("valid-claim", "A release with a differential privacy claim.", bundle(differential_privacy=CLAIM))
     yield Case(
+        "valid-claim-row",
+        "A claim whose unit is one row, each counted as another patient.",
+        bundle(differential_privacy=replace(CLAIM, unit="row", max_rows_per_patient=1)),
+    )
+    yield Case(
         "valid-claim-decision",
         "A claim that covers the decision: its findings tell of charged mechanisms alone.",
         bundle(differential_privacy=DECIDED_PRIVATELY, findings=TOLD_PRIVATELY),
@@ -164,6 +169,16 @@ def statements() -> Iterator[Case]:
     last = len(DECIDED_PRIVATELY.mechanisms) - 1
     vote = (p, "differentialPrivacy", "mechanisms", last)
     once = DECIDED_PRIVATELY.mechanisms[last].to_dict()
+    yield refuse(
+        "claim-row-of-several",
+        "the claim's unit is one row, and it bounds the rows of a patient by five.",
+        statement(p, "differentialPrivacy", "unit", "row", differential_privacy=CLAIM),
+    )
+    yield refuse(
+        "claim-other-unit",
+        "the claim's unit is neither a patient nor a row.",
+        statement(p, "differentialPrivacy", "unit", "household", differential_privacy=CLAIM),
+    )
     yield refuse(
         "claim-decision-and-limits",
         "the claim covers the decision, and a finding tells of a limit, which nothing charged told.",

@@ -8,16 +8,20 @@ from importlib import resources
 import pytest
 from click.testing import CliRunner
 
-from gateway.claim import CANCELLED, claim_measurements, mechanisms_of
+from audit.record.claim import MAX_SENTENCE
+from gateway.case import Candidate
+from gateway.claim import CANCELLED, FLOATING_POINT, ONE_ROW_EACH, claim_measurements, left_open, mechanisms_of
 from gateway.cli import main
+from gateway.dossier import _public_settings
 from gateway.errors import BudgetExhaustedError, GatewayError
 from gateway.halves import HOLDOUT_SHARE, split_key
+from gateway.ledger import Unit
 from gateway.private import PlannedRelease, check_dictionary, fresh_commitment, refusal_of
 from gateway.settings import SynthesizerSettings
 from policies import DictionaryError, Measurement, decide, load_pack, parse_dictionary, parse_policy
 from synth.dp.accounting import compose_epsilon
 from synth.dp.budget import PrivacyBudget
-from synth.dp.events import EnvelopeEvent, ExponentialEvent, GaussianEvent, PureEvent
+from synth.dp.events import EnvelopeEvent, ExponentialEvent, GaussianEvent, PureEvent, SampledGaussianEvent
 from tests.audit.record.conftest import CLAIM
 from tests.gateway.private_clinic import PRIVATE_POLICY, PUBLIC_DICTIONARY
 
@@ -50,6 +54,38 @@ def test_what_an_envelope_pays_for_is_listed_as_paid() -> None:
     assert [each.kind for each in listed] == ["pure", "envelope", "gaussian"]
     assert [each.within_envelope for each in listed] == [False, False, True]
     assert (listed[2].count, listed[2].drawn) == (3, 1)
+
+
+def test_a_plan_that_trains_says_that_its_noise_is_floating_point() -> None:
+    """Within an envelope too, where what ran is listed; elsewhere it is enough that it was charged."""
+    train = SampledGaussianEvent("train", noise_multiplier=4.0, sampling_rate=0.1, steps=10)
+    envelope = EnvelopeEvent("plan", 1.96, 1e-6)
+    inside = PrivacyBudget((envelope,))
+    inside.unfold(envelope, (TABLES, train))
+    inside.draw(train)
+    for budget in (PrivacyBudget((TABLES, train)), inside):
+        assert FLOATING_POINT in left_open(mechanisms_of(budget), Unit("pid"), 0)
+    assert FLOATING_POINT not in left_open(mechanisms_of(PrivacyBudget((TABLES,))), Unit("pid"), 0)
+
+
+def test_what_is_left_open_fits_into_a_record_and_hangs_on_the_unit() -> None:
+    mechanisms = mechanisms_of(PrivacyBudget((TABLES, SampledGaussianEvent("train", 4.0, 0.1, 10))))
+    rows, patients = (left_open(mechanisms, unit, 10**6) for unit in (Unit(None), Unit("pid")))
+    assert ONE_ROW_EACH in rows
+    assert ONE_ROW_EACH not in patients
+    assert any("before this one there were: 1000000." in sentence for sentence in rows)
+    assert max(map(len, rows + patients)) <= MAX_SENTENCE
+
+
+def test_where_the_claim_was_cancelled_the_record_tells_only_what_was_asked_for() -> None:
+    """Sizes of coarse cells, weights and the number of patients come from a fit that raw rows reached uncharged."""
+    policy = parse_policy(PRIVATE_POLICY.encode(), name="private.toml")
+    asked = {"synthesizer": "private hybrid", "epsilon": 2.0, "delta": 1e-6, "components": ["noise"], "device": "cpu"}
+    learned = {"people": 347, "coarse_cells": [3, 4], "rounds": 9, "weights": {"noise": 1.0}, "cvae": "paid for"}
+    tainted = Candidate(synthesizer=asked | learned, cancelled=CANCELLED)
+    assert _public_settings(tainted, policy) == asked
+    whole = Candidate(synthesizer=asked | learned, claim=CLAIM)
+    assert _public_settings(whole, policy) == asked | {k: v for k, v in learned.items() if k != "weights"}
 
 
 def test_a_claim_is_held_against_the_policy_as_it_is() -> None:

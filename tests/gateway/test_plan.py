@@ -125,6 +125,7 @@ def test_the_command_prints_size_cost_and_limits(files: Path) -> None:
     assert "rows                  300" in text
     assert "a third of the table's people" in text
     assert "membership_auc" in text
+    assert "unit of privacy" not in text
     assert {path.name for path in files.iterdir()} == {"t.csv", "t.toml", "open.toml", "private.toml"}
 
 
@@ -138,7 +139,10 @@ def test_under_differential_privacy_no_row_is_read_and_the_noise_is_told(files: 
     assert noise["sex"]["cells"] == 2
     assert noise["sex"]["sampling"] == pytest.approx(50.0)  # 10,000 people, half of them each: sqrt(10,000 / 4)
     assert all(each["noise"] >= 2.0 for each in noise.values())
-    assert "random tables of the same shape" in run(files, "private.toml")
+    assert found["unit"] == "row"  # the dictionary names no patient column
+    text = run(files, "private.toml")
+    assert "random tables of the same shape" in text
+    assert "unit of privacy       row, each counted as another patient" in text
 
 
 def test_without_differential_privacy_a_table_is_asked_for(files: Path) -> None:

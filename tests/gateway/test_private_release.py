@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from gateway.intake import read_table
+from gateway.ledger import Unit
+from policies.model import LifetimeBudget
 from synth.dp import private as private_module
 from synth.dp.accounting import compose_epsilon
-from synth.dp.events import event_from_dict
+from synth.dp.events import PureEvent, event_from_dict
 from synth.dp.provenance import Traced, flow
 from synth.dp.sealed import SealedTable
 from tests.gateway.conftest import Clinic
@@ -20,6 +22,8 @@ from tests.gateway.private_clinic import PRIVATE_POLICY, PUBLIC_DICTIONARY, pred
 from tests.gateway.quick import quick_audits
 
 pytestmark = pytest.mark.slow
+
+BY_ROWS = PUBLIC_DICTIONARY.replace('patient = "patient"\nmax_rows_per_patient = 2\n', "")
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -42,7 +46,7 @@ def test_a_release_states_its_claim_and_the_claim_can_be_recomputed(ward: Clinic
     claim = predicate(ward)["differentialPrivacy"]
     assert findings["dp_epsilon"]["value"] == claim["epsilon"] <= 2.0
     assert findings["dp_delta"]["value"] == claim["delta"] == 1e-6
-    assert claim["maxRowsPerPatient"] == 2
+    assert (claim["unit"], claim["maxRowsPerPatient"]) == ("patient", 2)
     assert claim["headCountOrigin"] == "dictionary"
     names = {"noiseMultiplier": "noise_multiplier", "samplingRate": "sampling_rate"}
     events = []
@@ -96,6 +100,48 @@ def test_the_whole_plan_is_charged_before_the_table_is_read(ward: Clinic, monkey
     assert charged == [1]
     assert len(ward.workspace.ledger.charges("clinic")) == 1
     assert not (ward.folder / "bundle").exists()
+
+
+def test_without_a_patient_column_the_claim_is_of_rows(ward: Clinic) -> None:
+    """A patient of ten rows loses ten times as much, so no later release may call what is spent a patient's."""
+    ward.write("table.toml", BY_ROWS)
+    assert release(ward).exit_code == 0
+    claim = predicate(ward)["differentialPrivacy"]
+    assert (claim["unit"], claim["maxRowsPerPatient"]) == ("row", 1)
+    assert any(sentence.startswith("One row is taken for one patient") for sentence in claim["notCovered"])
+    verified = ward.run("verify", ward.folder / "bundle", "--key", ward.public_key)
+    assert "for any one row, each counted as another patient" in verified.output
+    ward.write("table.toml", PUBLIC_DICTIONARY)
+    result = release(ward, out="second")
+    assert result.exit_code == 2
+    assert "does not bound what a patient with several rows has lost" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("before", "text", "said"),
+    [
+        (None, PUBLIC_DICTIONARY, "leave patient out of the dictionary as before"),
+        ("patient", BY_ROWS, "name patient as patient again"),
+    ],
+    ids=["rows, then patients", "patients, then rows"],
+)
+def test_a_dataset_charged_under_another_unit_is_refused_unread_and_keeps_its_attempt(
+    ward: Clinic, before: str | None, text: str, said: str
+) -> None:
+    ledger, lifetime = ward.workspace.ledger, LifetimeBudget(epsilon=3.0, delta=1e-5)
+    attempt = ledger.register(dataset="clinic", policy="private", maximum=5, request={})
+    plan = [PureEvent("all", epsilon=0.1)]
+    made = ledger.charge(attempt, "clinic", plan, lifetime, source="k:file", unit=Unit(before))
+    ward.write("table.toml", text)
+    (ward.folder / "table.csv").write_bytes(b"this is no table at all")  # would fail at intake if it were read
+    result = release(ward)
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert "intake" not in result.stderr
+    assert ledger.charges("clinic") == (made,)
+    assert ledger.used(dataset="clinic", policy="private") == 1
+    assert not (ward.folder / "bundle").exists()
+    assert ward.run("ledger", "verify").exit_code == 0
 
 
 def test_a_table_that_is_no_table_keeps_its_charge_but_not_its_attempt(ward: Clinic) -> None:
@@ -187,6 +233,7 @@ def test_an_uncharged_look_at_the_rows_ends_in_a_signed_refusal(ward: Clinic, mo
     refused = predicate(ward)
     assert refused["differentialPrivacy"] is None
     assert "claim was cancelled" in refused["reason"]
+    assert set(refused["synthesizer"]) == {"synthesizer", "epsilon", "delta", "components", "device"}
     unmet = {f["measure"]: f["reason"] for f in json.loads(result.stdout)["findings"] if not f["met"]}
     assert set(unmet) == {"dp_epsilon", "dp_delta"}
     assert "not charged" in unmet["dp_epsilon"]
@@ -234,9 +281,12 @@ def test_a_finished_file_is_never_credited_with_a_claim(ward: Clinic) -> None:
     assert "does not show what it was made from" in reasons["dp_epsilon"]
 
 
-def test_releases_without_a_claim_are_counted_on_the_sheet_of_the_next_one(ward: Clinic) -> None:
-    """Nothing bounds what they showed, and a reader of the budget must know of them."""
-    ward.write("table.toml", PUBLIC_DICTIONARY.replace("max_rows_per_patient = 2\n", "max_rows_per_patient = 20\n"))
+@pytest.mark.parametrize("name", ["clinic", "ward-seven"], ids=["same name", "another name"])
+def test_releases_without_a_claim_are_counted_on_the_sheet_of_the_next_one(ward: Clinic, name: str) -> None:
+    """Nothing bounds what they showed, and a reader of the budget must know of them, whatever the file was called."""
+    unbounded = PUBLIC_DICTIONARY.replace("max_rows_per_patient = 2\n", "max_rows_per_patient = 20\n")
+    assert 'name = "clinic"' in unbounded
+    ward.write("table.toml", unbounded.replace('name = "clinic"', f'name = "{name}"'))
     assert ward.release(out="bare").exit_code == 0
     ward.write("table.toml", PUBLIC_DICTIONARY)
     assert release(ward).exit_code == 0

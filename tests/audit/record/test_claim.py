@@ -80,7 +80,8 @@ def test_every_mechanism_states_its_own_parameters_and_null_for_the_others() -> 
         lambda: replace(CLAIM, delta=1.5),
         lambda: replace(CLAIM, mechanisms=()),
         lambda: replace(CLAIM, max_rows_per_patient=0),
-        lambda: replace(CLAIM, unit="row"),  # type: ignore[arg-type]
+        lambda: replace(CLAIM, unit="household"),  # type: ignore[arg-type]
+        lambda: replace(CLAIM, unit="row"),
         lambda: replace(CLAIM, randomness="seed 7"),  # type: ignore[arg-type]
         lambda: replace(CLAIM, composition="two\nlines"),
         lambda: replace(CLAIM, mechanisms=(VOTE, VOTE)),
@@ -125,6 +126,16 @@ def test_the_verifier_says_what_is_claimed_and_what_is_not(
     assert "The audit's own look at real rows." in said
     none: Any = make_bundle("none", differential_privacy=None)
     assert "no differential privacy is claimed" in summary(verify_bundle(none, gate_key.public_key()))
+
+
+def test_a_claim_of_rows_reads_back_and_the_verifier_says_whose_presence_it_hides(
+    make_bundle: Callable[..., Path], gate_key: Ed25519PrivateKey
+) -> None:
+    rows = replace(CLAIM, unit="row", max_rows_per_patient=1)
+    assert PrivacyClaim.from_dict(json.loads(canonical.encode(rows.to_dict()))) == rows
+    said = summary(verify_bundle(make_bundle(differential_privacy=rows), gate_key.public_key()))
+    assert "delta 1e-06 for any one row, each counted as another patient; 320 mechanism runs" in said
+    assert "one patient with" not in said
 
 
 def test_a_claim_covers_the_decision_that_one_of_its_mechanisms_took() -> None:

@@ -115,7 +115,7 @@ def test_schema_and_software_know_the_same_fields_all_required(make_record: Make
         (("predicate", "log", "publicKey"), "AAAA"),
         (("predicate", "source", "commitment"), "sha256:00"),
         (("subject",), []),
-        (("predicate", "differentialPrivacy", "unit"), "row"),
+        (("predicate", "differentialPrivacy", "unit"), "household"),
         (("predicate", "differentialPrivacy", "epsilon"), 0),
         (("predicate", "differentialPrivacy", "delta"), 1.5),
         (("predicate", "differentialPrivacy", "mechanisms"), []),

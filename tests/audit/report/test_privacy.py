@@ -46,6 +46,16 @@ def test_the_recipient_reads_the_bound_in_plain_words() -> None:
     assert CLAIM.not_covered[0] in words
 
 
+def test_both_pages_say_where_each_row_counts_as_another_patient(mixed: Make) -> None:
+    rows = replace(CLAIM, unit="row", max_rows_per_patient=1)
+    told = Outline(recipient(rows)).words
+    assert "a patient with one row of the table (who has several counts as that many patients)" in told
+    shown = Outline(render_evidence_report(mixed(privacy=rows))).words
+    assert "one row, counted as another patient" in shown
+    assert "one row added or removed" in shown
+    assert "one patient added or removed" in Outline(render_evidence_report(mixed(privacy=CLAIM))).words
+
+
 def test_both_pages_say_whether_the_decision_is_within_the_claim(mixed: Make) -> None:
     voted = replace(CLAIM, mechanisms=(*CLAIM.mechanisms, Mechanism("pure", DECISION, epsilon=0.5)))
     plain, decided = (Outline(render_evidence_report(mixed(privacy=claim))).words for claim in (CLAIM, voted))

@@ -15,12 +15,13 @@ from scipy.optimize import brentq
 from scipy.stats import norm
 
 from gateway.errors import BudgetExhaustedError, LedgerError
-from gateway.ledger import Attempt, Charge, Ledger
+from gateway.ledger import Attempt, Charge, Ledger, Unit
 from policies.model import LifetimeBudget
 from synth.dp.events import EnvelopeEvent, Event, ExponentialEvent, GaussianEvent, PureEvent, SampledGaussianEvent
 from tests.gateway.ledger.conftest import Home
 
 LIFETIME = LifetimeBudget(epsilon=1.0, delta=1e-6)
+PATIENT = Unit("pid")
 TABLES = GaussianEvent("tables", sigma=100.0, sensitivity=2.0, count=50)  # mu = sqrt(50) * 2 / 100 = 0.1414
 
 
@@ -30,9 +31,9 @@ def register(ledger: Ledger, dataset: str = "clinic", policy: str = "public") ->
 
 def charge(
     ledger: Ledger, *events: Event, dataset: str = "clinic", policy: str = "public", source: str = "k:file",
-    lifetime: LifetimeBudget = LIFETIME,
+    lifetime: LifetimeBudget = LIFETIME, unit: Unit = PATIENT,
 ) -> Charge:  # fmt: skip
-    return ledger.charge(register(ledger, dataset, policy), dataset, events, lifetime, source=source)
+    return ledger.charge(register(ledger, dataset, policy), dataset, events, lifetime, source=source, unit=unit)
 
 
 def analytic_epsilon(mu: float, delta: float) -> float:
@@ -59,6 +60,7 @@ def test_a_charge_holds_every_mechanism_as_it_was_given(ledger: Ledger) -> None:
     assert entry["kind"] == "charge"
     assert [event["kind"] for event in entry["events"]] == [event.kind for event in plan]
     assert (entry["unit"], entry["neighbours"], entry["source"]) == ("patient", "add_or_remove_one", "k:file")
+    assert entry["patientColumn"] == "pid"
     assert ledger.verify() == 2
 
 
@@ -103,7 +105,7 @@ def test_a_release_beyond_the_budget_is_refused_with_the_figures_and_not_written
     attempt = register(ledger)
     head = ledger.head()
     with pytest.raises(BudgetExhaustedError) as refusal:
-        ledger.charge(attempt, "clinic", [PureEvent("second", epsilon=0.7)], lifetime, source="k:file")
+        ledger.charge(attempt, "clinic", [PureEvent("second", epsilon=0.7)], lifetime, source="k:file", unit=PATIENT)
     error = refusal.value
     assert error.spent == pytest.approx(0.7, rel=0.01)
     assert error.remaining == pytest.approx(0.3, rel=0.03)
@@ -145,7 +147,7 @@ def test_a_delta_that_alone_exceeds_the_lifetimes_is_refused(ledger: Ledger) -> 
 
 def test_an_attempt_given_back_leaves_its_charge_standing(ledger: Ledger) -> None:
     attempt = register(ledger)
-    made = ledger.charge(attempt, "clinic", [TABLES], LIFETIME, source="k:file")
+    made = ledger.charge(attempt, "clinic", [TABLES], LIFETIME, source="k:file", unit=PATIENT)
     ledger.conclude(attempt, "unusable", {})
     assert ledger.used(dataset="clinic", policy="public") == 0
     assert ledger.charges("clinic") == (made,)
@@ -160,11 +162,11 @@ def test_only_a_registered_attempt_of_the_dataset_is_charged(ledger: Ledger) -> 
     ]
     for stranger in strangers:
         with pytest.raises(LedgerError, match="registered"):
-            ledger.charge(stranger, "clinic", [TABLES], LIFETIME, source="k:file")
+            ledger.charge(stranger, "clinic", [TABLES], LIFETIME, source="k:file", unit=PATIENT)
     with pytest.raises(LedgerError, match="registered for dataset other"):
-        ledger.charge(attempt, "other", [TABLES], LIFETIME, source="k:file")
+        ledger.charge(attempt, "other", [TABLES], LIFETIME, source="k:file", unit=PATIENT)
     with pytest.raises(LedgerError, match="at least one mechanism"):
-        ledger.charge(attempt, "clinic", [], LIFETIME, source="k:file")
+        ledger.charge(attempt, "clinic", [], LIFETIME, source="k:file", unit=PATIENT)
     assert ledger.charges("clinic") == ()
 
 
@@ -188,10 +190,10 @@ def test_the_mark_sees_a_charge_taken_back(home: Home, tmp_path: Path) -> None:
     ledger = Ledger.create(home.place, mark=tmp_path / "ledger.mark")
     attempt = register(ledger)
     home.keep()
-    ledger.charge(attempt, "clinic", [TABLES], LIFETIME, source="k:file")
+    ledger.charge(attempt, "clinic", [TABLES], LIFETIME, source="k:file", unit=PATIENT)
     home.put_back()
     with pytest.raises(LedgerError, match="rolled back"):
-        ledger.charge(attempt, "clinic", [TABLES], LIFETIME, source="k:file")
+        ledger.charge(attempt, "clinic", [TABLES], LIFETIME, source="k:file", unit=PATIENT)
 
 
 @pytest.mark.slow
@@ -253,7 +255,7 @@ def started(home: Home, program: str) -> Iterator[subprocess.Popen[str]]:
 import sys, time
 from pathlib import Path
 from gateway.errors import BudgetExhaustedError
-from gateway.ledger import Ledger
+from gateway.ledger import Ledger, Unit
 from policies.model import LifetimeBudget
 from synth.dp.accounting import compose_epsilon
 from synth.dp.events import PureEvent
@@ -264,7 +266,7 @@ def say(line):
 def spend():
     attempt = ledger.register(dataset="clinic", policy="public", maximum=9, request={{}})
     budget = LifetimeBudget(epsilon=1.0, delta=1e-6)
-    ledger.charge(attempt, "clinic", [PureEvent("all", epsilon=0.7)], budget, source="k:file")
+    ledger.charge(attempt, "clinic", [PureEvent("all", epsilon=0.7)], budget, source="k:file", unit=Unit("pid"))
 
 ledger = Ledger({place})
 say("ready")

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from audit.record.errors import RecordError
 from gateway.cli import main
 from gateway.errors import LedgerError
-from gateway.ledger import Ledger
+from gateway.ledger import Ledger, Unit
 from gateway.workspace import Workspace
 from policies.model import LifetimeBudget
 from synth.dp.events import EnvelopeEvent, GaussianEvent
@@ -44,10 +44,10 @@ def run(workspace: Workspace, *arguments: str) -> Result:
     return CliRunner().invoke(main, ["ledger", *arguments, "--workspace", str(workspace.folder)])
 
 
-def spend(ledger: Ledger, dataset: str) -> None:
+def spend(ledger: Ledger, dataset: str, patient: str | None = "pid") -> None:
     attempt = ledger.register(dataset=dataset, policy="public", maximum=9, request={})
     events = [GaussianEvent("tables", sigma=100.0, sensitivity=2.0, count=50)]
-    ledger.charge(attempt, dataset, events, LIFETIME, source=f"key:{dataset}")
+    ledger.charge(attempt, dataset, events, LIFETIME, source=f"key:{dataset}", unit=Unit(patient))
 
 
 def test_an_empty_ledger_is_shown_and_verified(workspace: Workspace) -> None:
@@ -77,6 +77,21 @@ def test_what_is_spent_and_left_is_shown_per_dataset(workspace: Workspace) -> No
     assert (other["spent"], other["charges"], other["attempts"]) == (None, [], {"lenient": 1})
 
 
+def test_the_unit_of_privacy_is_shown_with_what_is_spent(workspace: Workspace) -> None:
+    spend(workspace.ledger, "clinic")
+    spend(workspace.ledger, "visits", patient=None)
+    workspace.ledger.register(dataset="asked", policy="public", maximum=9, request={})
+    shown = json.loads(run(workspace, "show", "--json").stdout)["datasets"]
+    assert {each["dataset"]: (each["unit"], each["patientColumn"]) for each in shown} == {
+        "clinic": ("patient", "pid"), "visits": ("row", None), "asked": (None, None),
+    }  # fmt: skip
+    assert {charge["unit"] for each in shown for charge in each["charges"]} == {"patient", "row"}
+    assert "unit      patient (column pid)" in run(workspace, "show", "--dataset", "clinic").stdout
+    assert "unit      row: each counts as another patient" in run(workspace, "show", "--dataset", "visits").stdout
+    assert "unit" not in run(workspace, "show", "--dataset", "asked").stdout
+    assert run(workspace, "verify").exit_code == 0
+
+
 def test_the_text_rounds_against_whoever_spends(workspace: Workspace) -> None:
     spend(workspace.ledger, "clinic")
     spending = workspace.ledger.spending("clinic", LIFETIME)
@@ -91,7 +106,8 @@ def test_the_text_rounds_against_whoever_spends(workspace: Workspace) -> None:
 def test_an_envelope_has_no_concentrated_figure(workspace: Workspace) -> None:
     ledger = workspace.ledger
     attempt = ledger.register(dataset="clinic", policy="public", maximum=9, request={})
-    ledger.charge(attempt, "clinic", [EnvelopeEvent("all", epsilon=1.0, delta=1e-7)], LIFETIME, source="k:f")
+    envelope = EnvelopeEvent("all", epsilon=1.0, delta=1e-7)
+    ledger.charge(attempt, "clinic", [envelope], LIFETIME, source="k:f", unit=Unit("pid"))
     assert "zCDP" not in run(workspace, "show").stdout
     assert json.loads(run(workspace, "show", "--json").stdout)["datasets"][0]["spent"]["rho"] is None
 

@@ -21,6 +21,7 @@ import pytest
 from gateway.intake import write_csv, write_parquet
 from gateway.metadata import Description, metadata_files
 from policies import Dictionary, dictionary_to_toml, load_pack
+from tests.audit.record.conftest import CLAIM
 from tests.gateway.conftest import Clinic
 
 with warnings.catch_warnings():
@@ -109,6 +110,12 @@ def frictionless_errors(bundle: Path) -> list[str]:
     report = frictionless.Package(str(bundle / "datapackage.json")).validate()
     assert len(report.tasks) == 3
     return [str(kind) for (kind,) in report.flatten(["type"])]
+
+
+def test_the_method_says_whose_presence_the_claim_hides() -> None:
+    rows = replace(CLAIM, unit="row", max_rows_per_patient=1)
+    assert "for the patient with at most 5 rows; what" in description(claim=CLAIM).method
+    assert "for the row, each counted as another patient; what" in description(claim=rows).method
 
 
 def test_frictionless_finds_every_cell_of_the_csv_within_its_schema(bundle: Path) -> None:

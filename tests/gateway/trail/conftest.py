@@ -11,6 +11,7 @@ import pytest
 
 from audit.record import keys
 from audit.record.trust import Role, TrustFile
+from gateway.ledger import Unit
 from gateway.trusting import accept
 from gateway.workspace import Workspace
 from policies.model import LifetimeBudget
@@ -97,4 +98,4 @@ def _charges(workspace: Workspace) -> None:
     for _ in range(2):
         attempt = workspace.ledger.register(dataset="clinic", policy="private", maximum=5, request={})
         events = [PureEvent("head count", epsilon=1.0)]
-        workspace.ledger.charge(attempt, "clinic", events, lifetime, source="hmac-sha256:0 key")
+        workspace.ledger.charge(attempt, "clinic", events, lifetime, source="hmac-sha256:0 key", unit=Unit("patient"))
