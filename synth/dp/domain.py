@@ -3,7 +3,8 @@
 Every column gets cells that are fixed before a row is read: a category per cell; a number or date per cell where few
 are possible, and equal widths in between where many are. The least and the greatest possible value have cells of their
 own, so that a zero for "none" or a top code is not smeared over its neighbours. Nothing here looks at a table to learn
-from it (I-3, I-14).
+from it (I-3, I-14). So no threshold by delta is needed, as it would be where categories are learned from the rows and
+one that a single patient holds would tell of that patient: each declared level is counted, also where nobody has it.
 """
 
 from __future__ import annotations

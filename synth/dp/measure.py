@@ -24,7 +24,7 @@ from synth.dp.events import PrivacyError
 from synth.dp.factors import factor_of, members_of, united
 from synth.dp.loglinear import Factor, LogLinear
 from synth.dp.plan import Plan
-from synth.dp.provenance import Traced, flow
+from synth.dp.provenance import Traced, flow, public, stage
 from synth.dp.sealed import STOP, NoisyTable, SealedTable
 from synth.dp.views import View
 
@@ -71,33 +71,34 @@ class Measured:
 
 
 def measured(
-    sealed: SealedTable, domain: Domain, plan: Plan, rng: np.random.Generator, tell: Callable[[float], None]
+    sealed: SealedTable,
+    domain: Traced[Domain],
+    plan: Traced[Plan],
+    rng: np.random.Generator,
+    tell: Callable[[float], None],
 ) -> Measured:
     """Run the plan's tables; ``tell`` is told the fraction done."""
-    fine = [] if plan.fine is None else [sealed.table((column,), plan.fine) for column in plan.fine_columns]
+    events, rounds = plan.value, plan.value.layout.rounds
+    fine = [sealed.table(columns, events.fine) for columns in _alone(plan).each() if events.fine is not None]
     coarse = flow("coarsen", coarsened, fine, domain, plan)
     grouped = sealed.regrouped(flow("coarsen", base_views, coarse))
-    label = domain.label
-    crossed = [
-        (column,) if label is None else (column, label) for column in range(len(domain.columns)) if column != label
-    ]
-    star = [grouped.table(columns, plan.star) for columns in crossed]
+    star = [grouped.table(columns, events.star) for columns in _by_label(domain).each()]
     shares = flow("consensus", agreed, fine, star, coarse, domain, plan)
     model = flow("start", started, shares, domain, plan, rng)
     tell(0.1)
-    if plan.choose is None or plan.measure is None:
+    if events.choose is None or events.measure is None:
         return Measured(coarse, shares, model, grouped)
-    choices = flow("views", choices_of, shares, domain, plan.layout.by_label)
+    choices = flow("views", choices_of, shares, domain, plan.part("layout.by_label"))
     offered = sealed.regrouped(flow("views", composed, coarse, choices))
-    for turn in range(plan.layout.rounds):
+    for turn in range(rounds):
         tables = flow("expect", tables_of, choices)
         estimates = flow("expect", expectations, model, choices)
-        prices = flow("expect", penalties, estimates, plan.measure.sigma)
-        choice = offered.choose(tables, estimates, prices, plan.choose, stop=True)
-        columns = flow("absorb", chosen, choices, choice, turn)
-        table = offered.table(columns, plan.measure)
+        prices = flow("expect", penalties, estimates, plan.part("measure.sigma"))
+        choice = offered.choose(tables, estimates, prices, events.choose, stop=True)
+        columns = flow("absorb", chosen, choices, choice, public(turn))
+        table = offered.table(columns, events.measure)
         model = flow("absorb", absorbed, model, choices, columns, table)
-        tell(0.1 + 0.9 * (turn + 1) / plan.layout.rounds)
+        tell(0.1 + 0.9 * (turn + 1) / rounds)
     return Measured(coarse, shares, model, grouped)
 
 
@@ -266,6 +267,19 @@ def absorbed(model: LogLinear, choices: Choices, columns: tuple[int, ...], table
         larger.add(factor_of(larger, where, groups, counts, noise))
     larger.fit(_ABSORBING)
     return larger
+
+
+@stage("columns")
+def _alone(plan: Plan) -> list[tuple[int, ...]]:
+    """The tables of fine cells."""
+    return [(column,) for column in plan.fine_columns]
+
+
+@stage("columns")
+def _by_label(domain: Domain) -> list[tuple[int, ...]]:
+    """Every column by the target, or alone without one."""
+    label = domain.label
+    return [(column,) if label is None else (column, label) for column in range(len(domain.columns)) if column != label]
 
 
 def _where(choices: Choices, table: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[Cell, ...]]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -17,12 +16,12 @@ from synth.dp.budget import PrivacyBudget
 from synth.dp.claim import Claim, claim_of
 from synth.dp.coarsen import Coarse
 from synth.dp.domain import Codes, Domain, domain_of
-from synth.dp.events import Event, PrivacyError, PureEvent, SampledGaussianEvent
+from synth.dp.events import EnvelopeEvent, Event, PrivacyError, PureEvent, SampledGaussianEvent
 from synth.dp.fitted import Fitted, Settled, mixed, rows_of, settled
 from synth.dp.loglinear import LogLinear
 from synth.dp.measure import Measured, measured
 from synth.dp.plan import Plan, head_count_events, plan_of
-from synth.dp.provenance import Traced, flow, public
+from synth.dp.provenance import RAW, Traced, flow, public, remember, stage
 from synth.dp.randomness import SystemRandomness
 from synth.dp.sealed import SealedTable
 from synth.dp.starting import DEFAULT_COMPONENTS, starting_sets
@@ -34,6 +33,13 @@ from synth.visits import Visits
 Progress = Callable[[str, float], None]
 
 
+class _Laid(NamedTuple):
+    """What is laid out before a row is measured."""
+
+    domain: Domain
+    plan: Plan
+
+
 class PrivateHybridSynthesizer:
     """Synthetic rows of which every bit came through a charged mechanism (I-14).
 
@@ -41,7 +47,7 @@ class PrivateHybridSynthesizer:
     ----------
     dictionary : public knowledge of the table; one that still holds drafted facts is refused (I-3).
     epsilon, delta : what the fit may cost one patient, neighbours by adding or removing one.
-    people : public number of patients; without it the dictionary's, and without that a noisy count is charged.
+    people : public number of patients; if None, the dictionary's, and without that a noisy count is charged.
     components : generators to mix, names in :data:`synth.dp.starting.DEFAULT_COMPONENTS`.
     device : where torch computes.
     beside : what somebody else draws from the same budget; ``epsilon`` and ``delta`` hold for all of it together.
@@ -49,11 +55,14 @@ class PrivateHybridSynthesizer:
     Attributes
     ----------
     spent_ : the events as charged. claim_ : what may be said about them; None if raw rows reached the model by a path
-        that was not charged (I-15).
+        that was not charged (I-15). Also, if an argument of the constructor was changed afterwards: it may have been
+        read off the rows.
     weights_, trace_ : shares of the generators and how they were found. settings_ : plain JSON values.
 
     There is no seed: noise comes from the operating system. Sampling is post-processing, so it takes a generator.
     """
+
+    claim_: Claim | None
 
     def __init__(
         self,
@@ -69,10 +78,11 @@ class PrivateHybridSynthesizer:
         self.dictionary = dictionary
         self.epsilon = epsilon
         self.delta = delta
-        self.people = people
+        self.people = dictionary.people if people is None else people
         self.components = components
         self.device = device
         self.beside = beside
+        self._given = dict(vars(self))
 
     def plan(self) -> tuple[Event, ...]:
         """What is to be charged before rows are read.
@@ -109,31 +119,13 @@ class PrivateHybridSynthesizer:
         """
         self._check_components()
         tell = progress or (lambda _stage, _done: None)
-        charged, planned = self._charged()
+        charged, laid = self._charged()
         held = budget or PrivacyBudget(charged)
         if held.plan != charged:
             raise PrivacyError("the budget must hold exactly the events of plan()")
         owners = self._owners(table, people_codes)
         tell("tables", 0.0)
-        sealed, domain, plan, people = self._sealed(table, owners, held, planned)
-        rng = np.random.default_rng()  # statistical randomness only; the system seeds it
-        answers = measured(sealed, domain, plan, rng, lambda done: tell("tables", 0.6 * done))
-        tell("joint", 0.6)
-        ready = flow("settle", settled, answers.model)
-        tell("generators", 0.8)
-        networks = self._networks(answers, domain, plan, rng)
-        given = (answers.model, answers.shares, networks, self.components, domain.label)
-        sets = flow("components", starting_sets, *given, rng)
-        trace = flow("weights", _weighed, sets, answers.model, rng)
-        self._fitted: Traced[Fitted] = flow("mix", _mixture, ready, sets, trace, answers.coarse, people, rng)
-        self._domain = domain
-        self.trace_ = trace.value
-        self.weights_ = dict.fromkeys(self.components, 0.0) | shares_of(self.trace_)
-        self.spent_: tuple[Event, ...] = held.plan
-        self.claim_: Claim | None = self._claim(held, plan)
-        self.settings_ = self._settings(plan, answers.coarse.value)
-        tell("generators", 1.0)
-        return self
+        return self._learn(*self._sealed(table, owners, held, laid), held, tell)
 
     def sample(self, rows: int, rng: np.random.Generator) -> pd.DataFrame:
         """(rows, c) typed frame in random order; every row rule holds. Costs nothing: post-processing.
@@ -163,72 +155,74 @@ class PrivateHybridSynthesizer:
             raise SynthesisError("sample needs a fitted synthesizer: call fit first")
         if rows < 1:
             raise SynthesisError(f"rows must be 1 or more, found {rows}")
-        made = flow("sample", rows_of, self._fitted, self._domain, self.dictionary, rows, rng)
-        visits = Visits.declared(self.dictionary)
-        people = flow("people", _people_of, made, visits, self.dictionary, rng)
+        dictionary = self._fact("dictionary")
+        made = flow("sample", rows_of, self._fitted, self._domain, dictionary, public(rows), rng)
+        people = flow("people", _people_of, made, dictionary, rng)
         if people.tainted:
             self.claim_ = None
         frame, codes = people.value
         return frame, codes.copy()
 
-    @property
-    def _public_people(self) -> int | None:
-        return self.people if self.people is not None else self.dictionary.people
+    def _learn(self, sealed: SealedTable, laid: Traced[_Laid], budget: PrivacyBudget, tell: Progress) -> Self:
+        """All that follows the seal: no row is in reach here."""
+        domain, plan = laid.part("domain"), laid.part("plan")
+        rng = np.random.default_rng()  # statistical randomness only; the system seeds it
+        answers = measured(sealed, domain, plan, rng, lambda done: tell("tables", 0.6 * done))
+        tell("joint", 0.6)
+        ready = flow("settle", settled, answers.model)
+        tell("generators", 0.8)
+        networks = self._networks(answers, domain, plan, rng)
+        given = (answers.model, answers.shares, networks, self._fact("components"), domain.part("label"))
+        sets = flow("components", starting_sets, *given, rng)
+        trace = flow("weights", _weighed, sets, answers.model, rng)
+        self._fitted: Traced[Fitted] = flow("mix", _mixture, ready, sets, trace, answers.coarse, rng)
+        self._domain = domain
+        self.trace_ = trace.value
+        self.weights_ = dict.fromkeys(self.components, 0.0) | shares_of(self.trace_)
+        self.spent_: tuple[Event, ...] = budget.plan
+        self.claim_ = self._claim(budget, plan.value)
+        self.settings_ = self._settings(plan.value, answers.coarse.value)
+        tell("generators", 1.0)
+        return self
 
-    def _charged(self) -> tuple[tuple[Event, ...], tuple[Domain, Plan] | None]:
+    def _fact(self, name: str) -> Traced[Any]:
+        """An argument of the constructor; given before a table was, it is public, set since it may come from rows."""
+        value = getattr(self, name)
+        return public(value) if value == self._given[name] else Traced(value, frozenset({RAW}))
+
+    def _charged(self) -> tuple[tuple[Event, ...], Traced[_Laid] | None]:
         """What is charged; and domain and plan, where the number of patients is public."""
         domain_of(self.dictionary, 8)
-        people = self._public_people
-        if people is None:
+        if self.people is None:
             return (*head_count_events(self.epsilon, self.delta, self.beside), *self.beside), None
-        planned = self._planned(people, self.epsilon, self.delta, self.beside)
-        return (*planned[1].events, *self.beside), planned
-
-    def _planned(
-        self, people: int, epsilon: float, delta: float, beside: tuple[PureEvent, ...] = ()
-    ) -> tuple[Domain, Plan]:
-        return plan_of(self.dictionary, people, epsilon, delta, network="cvae" in self.components, beside=beside)
+        facts = [self._fact(name) for name in ("dictionary", "people", "epsilon", "delta", "components", "beside")]
+        laid = _laid_out(*facts)
+        return (*laid.value.plan.events, *self.beside), laid
 
     def _sealed(
-        self,
-        table: pd.DataFrame,
-        owners: NDArray[np.int64],
-        budget: PrivacyBudget,
-        planned: tuple[Domain, Plan] | None,
-    ) -> tuple[SealedTable, Domain, Plan, Traced[int]]:
+        self, table: pd.DataFrame, owners: NDArray[np.int64], budget: PrivacyBudget, laid: Traced[_Laid] | None
+    ) -> tuple[SealedTable, Traced[_Laid]]:
         """The rows behind the seal, coded in cells as fine as the (perhaps noisy) number of patients allows."""
-        limit = self.dictionary.max_rows_per_patient or 1
-        if planned is not None:
-            domain, plan = planned
-            sealed = _seal(table, domain, owners, limit, budget)
-            return sealed, domain, plan, public(plan.people)
-        count, envelope = head_count_events(self.epsilon, self.delta, self.beside)
-        rough = domain_of(self.dictionary, 8)
-        first = _seal(table, rough, owners, limit, budget)
-        noisy = flow("head count", _at_least_one, first.count(count))
-        domain, plan = self._planned(noisy.value, envelope.epsilon, envelope.delta)
-        budget.unfold(envelope, plan.events)
-        return _seal(table, domain, owners, limit, budget), domain, plan, noisy
+        dictionary = self._fact("dictionary")
+        if laid is None:
+            counted = _counted(*(self._fact(name) for name in ("epsilon", "delta", "beside")))
+            count, envelope = counted.value
+            first = _seal(table, owners, dictionary, _rough(dictionary), budget)
+            people = flow("head count", _at_least_one, first.count(count))
+            laid = _laid_within(dictionary, people, counted, self._fact("components"))
+            budget.unfold(envelope, laid.value.plan.events)
+        return _seal(table, owners, dictionary, laid.part("domain"), budget), laid
 
     def _networks(
-        self, answers: Measured, domain: Domain, plan: Plan, rng: np.random.Generator
-    ) -> dict[str, Traced[Codes]]:
+        self, answers: Measured, domain: Traced[Domain], plan: Traced[Plan], rng: np.random.Generator
+    ) -> Traced[dict[str, Codes]]:
         """Rows of the DP-SGD network, if the plan pays for one."""
-        if plan.train is None:
-            return {}
-        from synth.dp.private_cvae import train_private_cvae  # torch takes seconds to import, and only this needs it
-
-        trainer = functools.partial(
-            _trained,
-            train_private_cvae,
-            answers.grouped.sizes,
-            domain.label,
-            plan.train,
-            plan.people,
-            self.device,
-        )
-        network = answers.grouped.train(plan.train, trainer)
-        return {"cvae": flow("network", _drawn, network, answers.model, domain.label, rng)}
+        event, label = plan.value.train, domain.part("label")
+        if event is None:
+            return public({})
+        given = (answers.coarse, label, plan.part("train"), plan.part("people"), self._fact("device"))
+        network = answers.grouped.train(event, _trained, *given)
+        return flow("network", _drawn, network, answers.model, label, rng)
 
     def _owners(self, table: pd.DataFrame, codes: NDArray[np.int64] | None) -> NDArray[np.int64]:
         if codes is None:
@@ -253,7 +247,7 @@ class PrivateHybridSynthesizer:
     def _claim(self, budget: PrivacyBudget, plan: Plan) -> Claim | None:
         if self._fitted.tainted:
             return None
-        known = self._public_people is not None
+        known = self.people is not None
         return claim_of(
             budget.plan,
             () if known else plan.events,
@@ -262,7 +256,7 @@ class PrivateHybridSynthesizer:
             patient=self.dictionary.patient,
             max_rows=self.dictionary.max_rows_per_patient or 1,
             people_known=known,
-            rows_counted=self._domain.numbered,
+            rows_counted=self._domain.value.numbered,
         )
 
     def _network_account(self, plan: Plan) -> str:
@@ -288,44 +282,93 @@ class PrivateHybridSynthesizer:
             "rounds": layout.rounds,
             "fine_cells": layout.cells,
             "coarse_cells": [each.size for each in coarse],
-            "rows_per_person": self._domain.numbered,
+            "rows_per_person": self._domain.value.numbered,
             "cvae": self._network_account(plan),
             "device": self.device,
         }
 
 
 def _seal(
-    table: pd.DataFrame, domain: Domain, owners: NDArray[np.int64], limit: int, budget: PrivacyBudget
+    table: pd.DataFrame,
+    owners: NDArray[np.int64],
+    dictionary: Traced[Dictionary],
+    domain: Traced[Domain],
+    budget: PrivacyBudget,
 ) -> SealedTable:
-    return SealedTable.seal(domain.encode(table), domain.sizes, owners, limit, budget, numbers=domain.numbers)
+    """Rows in the domain's cells; of each patient as many as the dictionary allows."""
+    remember(table, frozenset({RAW}))
+    codes = domain.value.encode(table)
+    return SealedTable.seal(
+        codes, domain.part("sizes"), owners, _bound(dictionary), budget, numbers=domain.part("numbers")
+    )
+
+
+@stage("plan")
+def _laid_out(
+    dictionary: Dictionary,
+    people: int,
+    epsilon: float,
+    delta: float,
+    components: tuple[str, ...],
+    beside: tuple[PureEvent, ...],
+) -> _Laid:
+    return _Laid(*plan_of(dictionary, people, epsilon, delta, network="cvae" in components, beside=beside))
+
+
+@stage("plan")
+def _laid_within(
+    dictionary: Dictionary, people: int, counted: tuple[PureEvent, EnvelopeEvent], components: tuple[str, ...]
+) -> _Laid:
+    """The plan that the envelope pays for."""
+    _, envelope = counted
+    return _Laid(*plan_of(dictionary, people, envelope.epsilon, envelope.delta, network="cvae" in components))
+
+
+@stage("plan")
+def _counted(epsilon: float, delta: float, beside: tuple[PureEvent, ...]) -> tuple[PureEvent, EnvelopeEvent]:
+    return head_count_events(epsilon, delta, beside)
+
+
+@stage("plan")
+def _rough(dictionary: Dictionary) -> Domain:
+    """Cells of the table of which only the patients are counted."""
+    return domain_of(dictionary, 8)
+
+
+@stage("plan")
+def _bound(dictionary: Dictionary) -> int:
+    """How many rows of a patient are used."""
+    return dictionary.max_rows_per_patient or 1
 
 
 def _people_of(
-    made: pd.DataFrame, visits: Visits | None, dictionary: Dictionary, rng: np.random.Generator
+    made: pd.DataFrame, dictionary: Dictionary, rng: np.random.Generator
 ) -> tuple[pd.DataFrame, NDArray[np.int64]]:
     """Rows put together to people by what they and the dictionary say, or each a person alone."""
+    visits = Visits.declared(dictionary)
     return (made, np.arange(len(made))) if visits is None else visits.grouped(made, dictionary, rng)
 
 
 def _trained(
-    train: Any,
-    sizes: tuple[int, ...],
+    codes: Codes,
+    owners: NDArray[np.int64],
+    randomness: SystemRandomness,
+    coarse: list[Coarse],
     label: int | None,
     event: SampledGaussianEvent,
     people: int,
     device: str,
-    codes: Codes,
-    owners: NDArray[np.int64],
-    randomness: SystemRandomness,
 ) -> Any:
-    return train(codes, owners, sizes, label, event, randomness, people=people, device=device)
+    from synth.dp.private_cvae import train_private_cvae  # torch takes seconds to import, and only this needs it
+
+    sizes = tuple(each.size for each in coarse)
+    return train_private_cvae(codes, owners, sizes, label, event, randomness, people=people, device=device)
 
 
-def _drawn(network: Any, model: LogLinear, label: int | None, rng: np.random.Generator) -> Codes:
+def _drawn(network: Any, model: LogLinear, label: int | None, rng: np.random.Generator) -> dict[str, Codes]:
     """Rows of the network, with the labels of the model's records."""
     labels = np.zeros(len(model.codes), dtype=np.int32) if label is None else model.codes[:, label]
-    drawn: Codes = network.sample(labels, rng)
-    return drawn
+    return {"cvae": network.sample(labels, rng)}
 
 
 def _at_least_one(count: int) -> int:
@@ -338,12 +381,7 @@ def _weighed(sets: dict[str, Codes], model: LogLinear, rng: np.random.Generator)
 
 
 def _mixture(
-    ready: Settled,
-    sets: dict[str, Codes],
-    trace: SelectionTrace,
-    coarse: list[Coarse],
-    _people: int,
-    rng: np.random.Generator,
+    ready: Settled, sets: dict[str, Codes], trace: SelectionTrace, coarse: list[Coarse], rng: np.random.Generator
 ) -> Fitted:
-    """The pool; the number of people comes in for its sources, since the plan hung on it."""
+    """The pool of records by the generators' weights."""
     return mixed(ready, sets, shares_of(trace), coarse, rng)

@@ -1,24 +1,35 @@
 """Where did a value come from? Every value carries the ids of the mechanisms behind it, or that it saw raw rows.
 
-The claim of a release holds only if nothing in it has RAW among its sources. The rules that make the easy path the
-right one:
+The claim of a release holds only if nothing in it has RAW among its sources. Two rules make the easy path the right
+one:
 
-- stages are functions of their arguments, run by :func:`flow` (or marked :func:`stage`); what comes out has the
-  sources of everything that went in, also of what was nested in lists, tuples and mappings;
-- an array, a frame or a tensor enters a stage only inside a :class:`Traced`: bare ones are refused as an argument, as
-  a default and as a captured variable, since through these a raw array could come in unseen. What is public by nature
-  (a dictionary's levels) is marked so by :func:`public`, a word that is easy to search for;
-- whatever was once in a :class:`Traced` is remembered while it lives: taken out by ``value`` and passed on bare, also
-  inside another object or as a view of an array, it still brings its sources; captured, it is refused;
-- arrays in a :class:`Traced` are made read-only, so nothing can be written into them later.
+- A stage is a function run by :func:`flow` (or marked :func:`stage`). Each of its arguments is a :class:`Traced`, None,
+  a numpy generator, or a list or tuple of these; **anything else is refused**, be it an array, a number, a string, a
+  dictionary or an object. What is public by nature (a dictionary, a turn of a loop) is marked so by :func:`public`, a
+  word that is easy to search for. What comes out has the sources of everything that went in.
+- The function brings no value of its own: not in its closure, its defaults, a partial, the object whose method it is,
+  nor in variables of modules that it names, or that functions of this package name which it names. Only code (modules,
+  classes, functions) may be there and, in modules, plain constants: numbers and strings, also in tuples.
 
-This guards against accidents, not against a programmer who means to lie.
+So what a programmer may do without thinking is refused: a count, a mean or a bound of raw rows, a column as a list or a
+set, a dictionary or an object that holds some, a default, a variable kept in a module. Besides, whatever was once in a
+:class:`Traced` is remembered while it lives. Taken out by ``value`` and passed on bare, also as a view of an array, it
+still brings its sources; so it does inside an object that a stage returns or that is called public. Arrays in a
+:class:`Traced` are made read-only, so nothing can be written into them later.
+
+Not caught is a programmer who means to lie, and what looks like one: raw values marked :func:`public` after they were
+computed (unless they are still the very arrays that were sealed), a generator seeded from rows, a number of a module
+that was set while the program ran, methods of a class that read a module's variables, values written into an object
+that a model keeps, and the flow of control: that a stage runs at all. Nothing is tracked inside of a charged mechanism,
+whose code sees rows by its nature, and **tracking starts where the table is sealed**: what was done to rows before, and
+what a custodian who saw them wrote into a dictionary, cannot be known here.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import functools
+import operator
 import types
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -27,6 +38,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 
 import numpy as np
 
+from synth.dp.captures import refuse_captured
 from synth.dp.events import PrivacyError
 
 RAW = "raw rows"
@@ -56,13 +68,25 @@ class Traced(Generic[T]):
         """Did raw rows reach this value by a path that was not charged?"""
         return RAW in self.sources
 
+    def part(self, path: str) -> Traced[Any]:
+        """An attribute of the value, by its dotted path, with the sources of the whole."""
+        return Traced(operator.attrgetter(path)(self.value), self.sources)
+
+    def each(self) -> list[Traced[Any]]:
+        """The members of the value, each with the sources of the whole."""
+        members: Any = self.value
+        return [Traced(member, self.sources) for member in members]
+
     def __repr__(self) -> str:
         return f"Traced({type(self.value).__name__} from {', '.join(sorted(self.sources)) or 'public facts'})"
 
 
 def public(value: T) -> Traced[T]:
-    """A value known without the rows: from the dictionary, the policy or the plan."""
-    return Traced(value, frozenset())
+    """A value known without the rows: from the dictionary, the policy or the plan.
+
+    What was traced before keeps its sources: it does not become public by being called so.
+    """
+    return Traced(value, _remembered(value) or frozenset())
 
 
 def flow(stage: str, function: Callable[..., T], *values: Any, **named: Any) -> Traced[T]:
@@ -73,20 +97,20 @@ def flow(stage: str, function: Callable[..., T], *values: Any, **named: Any) -> 
     stage : str
         Name of the stage, for messages.
     function : callable
-        Gets the plain values. It captures no array, frame, tensor, traced value or sealed table.
+        Gets the plain values. It brings none of its own.
     values, named :
-        Traced values, also nested in lists, tuples and mappings; or plain scalars, strings and small public objects.
+        Traced values, None and numpy generators, also nested in lists and tuples.
 
     Raises
     ------
     PrivacyError
-        An array, frame or tensor came in bare or was captured.
+        Something else came in, or was captured.
     """
-    _refuse_captured(stage, function)
+    refuse_captured(stage, function)
     plain, sources = unwrap(stage, values)
-    plain_named, sources_named = unwrap(stage, named)
-    result, sources_inside = unwrap(stage, function(*plain, **plain_named), bulk=True)
-    return Traced(result, sources | sources_named | sources_inside)
+    plain_named = {name: unwrap(stage, each) for name, each in named.items()}
+    result, inside = gathered(function(*plain, **{name: each for name, (each, _) in plain_named.items()}))
+    return Traced(result, sources | inside | _union(each for _, each in plain_named.values()))
 
 
 def stage(name: str) -> Callable[[Callable[P, T]], Callable[..., Traced[T]]]:
@@ -102,32 +126,43 @@ def stage(name: str) -> Callable[[Callable[P, T]], Callable[..., Traced[T]]]:
     return marked
 
 
-def unwrap(stage: str, value: Any, *, bulk: bool = False) -> tuple[Any, frozenset[str]]:
-    """The plain value behind traced ones, nested as they are, and the union of their sources.
+def unwrap(stage: str, value: Any) -> tuple[Any, frozenset[str]]:
+    """The plain value behind traced ones, nested in lists and tuples as they are, and the union of their sources.
 
-    What was traced before brings its sources along even when it comes bare; ``bulk`` lets other bare arrays pass.
+    An array, frame or object that was traced before brings its sources along even when it comes bare.
 
     Raises
     ------
     PrivacyError
-        Something bulky (array, frame, tensor, sealed table) is not traced.
+        Something is not traced, and neither None nor a numpy generator.
     """
     if isinstance(value, Traced):
         return value.value, value.sources
+    if value is None or isinstance(value, np.random.Generator):
+        return value, frozenset()
     if isinstance(value, list | tuple):
-        parts = [unwrap(stage, each, bulk=bulk) for each in value]
-        plain = [each for each, _ in parts]
-        return (plain if isinstance(value, list) else _tuple_like(value, plain)), _union(each for _, each in parts)
-    if isinstance(value, Mapping):
-        named = {key: unwrap(stage, each, bulk=bulk) for key, each in value.items()}
-        return {key: each for key, (each, _) in named.items()}, _union(each for _, each in named.values())
-    known = _remembered(value)
-    if known is None and not bulk and _is_bulk(value):
+        parts = [unwrap(stage, each) for each in value]
+        return _like(value, [each for each, _ in parts]), _union(each for _, each in parts)
+    known = _sources_of(value)
+    if known is None:
         raise PrivacyError(
             f"stage {stage} got a bare {type(value).__name__}: pass what a stage or a mechanism returned, or mark it "
             "public if it is known without the rows"
         )
-    return value, known or frozenset()
+    return value, known
+
+
+def gathered(result: Any) -> tuple[Any, frozenset[str]]:
+    """What a function returned, traced values in it made plain, and the sources of all that was traced before."""
+    if isinstance(result, Traced):
+        return result.value, result.sources
+    if isinstance(result, list | tuple):
+        parts = [gathered(each) for each in result]
+        return _like(result, [each for each, _ in parts]), _union(each for _, each in parts)
+    if isinstance(result, Mapping):
+        named = {key: gathered(each) for key, each in result.items()}
+        return {key: each for key, (each, _) in named.items()}, _union(each for _, each in named.values())
+    return result, _remembered(result) or frozenset()
 
 
 def remember(value: Any, sources: frozenset[str]) -> None:
@@ -136,36 +171,9 @@ def remember(value: Any, sources: frozenset[str]) -> None:
         if part is not value and not _is_bulk(part):
             continue  # a dictionary that a model keeps stays public
         try:
-            _KNOWN[id(part)] = (weakref.ref(part, _forget(id(part))), sources | (_sources_of(part) or frozenset()))
+            _KNOWN[id(part)] = (weakref.ref(part, _forget(id(part))), sources | (_held(part) or frozenset()))
         except TypeError:  # numbers, strings, tuples: nothing to hold on to
             continue
-
-
-def refuse_captured(stage: str, function: Callable[..., Any]) -> None:
-    """Refuse a function that holds an array, frame, tensor, traced value or sealed table of its own."""
-    _refuse_captured(stage, function)
-
-
-def _refuse_captured(stage: str, function: Any) -> None:
-    seen: list[Any] = []
-    while isinstance(function, functools.partial):
-        seen += [*function.args, *function.keywords.values()]
-        function = function.func
-    if isinstance(function, types.MethodType):
-        seen.append(function.__self__)
-        seen += vars(function.__self__).values() if hasattr(function.__self__, "__dict__") else []
-        function = function.__func__
-    if isinstance(function, types.FunctionType):
-        seen += [_contents(cell) for cell in function.__closure__ or ()]
-        seen += [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
-        seen += [function.__globals__[name] for name in function.__code__.co_names if name in function.__globals__]
-    for value in seen:
-        for each in value if isinstance(value, list | tuple) else (value,):
-            if isinstance(each, Traced) or _is_bulk(each) or _remembered(each):
-                raise PrivacyError(
-                    f"the function of stage {stage} captures a {type(each).__name__}: pass it as an argument, so that "
-                    "its sources are known"
-                )
 
 
 _KNOWN: dict[int, tuple[weakref.ref[Any], frozenset[str]]] = {}
@@ -176,14 +184,23 @@ def _forget(key: int) -> Callable[[weakref.ref[Any]], None]:
     return lambda _: _KNOWN.pop(key, None) and None
 
 
-def _sources_of(part: Any) -> frozenset[str] | None:
+def _held(part: Any) -> frozenset[str] | None:
     held = _KNOWN.get(id(part))
     return held[1] if held is not None and held[0]() is part else None
 
 
+def _sources_of(value: Any) -> frozenset[str] | None:
+    """Sources of ``value`` or of what it is a view of; None if it was never traced."""
+    known = _held(value)
+    while known is None and isinstance(value, np.ndarray) and value.base is not None:
+        value = value.base
+        known = _held(value)
+    return known
+
+
 def _remembered(value: Any) -> frozenset[str] | None:
     """Sources of ``value`` and of all it holds; None if nothing of it was ever traced."""
-    found = [sources for part in _parts(value) if (sources := _sources_of(part)) is not None]
+    found = [sources for part in _parts(value) if (sources := _held(part)) is not None]
     return _union(found) if found else None
 
 
@@ -206,13 +223,6 @@ def _parts(value: Any, depth: int = _DEPTH) -> Iterator[Any]:
     if depth:
         for each in inner:
             yield from _parts(each, depth - 1)
-
-
-def _contents(cell: types.CellType) -> Any:
-    try:
-        return cell.cell_contents
-    except ValueError:  # a name that is bound later
-        return None
 
 
 def _is_bulk(value: Any) -> bool:
@@ -238,7 +248,9 @@ def _freeze(value: Any) -> None:
             _freeze(getattr(value, field.name, None))
 
 
-def _tuple_like(value: tuple[Any, ...], parts: list[Any]) -> tuple[Any, ...]:
+def _like(value: list[Any] | tuple[Any, ...], parts: list[Any]) -> Any:
+    if isinstance(value, list):
+        return parts
     return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth.dp.budget import PrivacyBudget
+from synth.dp.captures import refuse_captured
 from synth.dp.events import (
     ExponentialEvent,
     GaussianEvent,
@@ -27,7 +28,7 @@ from synth.dp.mechanisms import (
     on_grid,
     whole_scores,
 )
-from synth.dp.provenance import RAW, Traced, refuse_captured, remember, unwrap
+from synth.dp.provenance import RAW, Traced, gathered, remember, unwrap
 from synth.dp.randomness import SystemRandomness
 from synth.dp.rows import Rows, bounded_rows, checked_codes, numbered
 
@@ -54,15 +55,19 @@ class NoisyTable:
 class Trainer(Protocol[T_co]):
     """Learns from rows by DP-SGD with the noise multiplier, rate and steps of the event it was made for."""
 
-    def __call__(self, codes: NDArray[np.int32], owners: NDArray[np.int64], randomness: SystemRandomness) -> T_co:
-        """``codes`` (n, d); ``owners`` (n,) numbers the patients 0 .. P - 1."""
+    def __call__(
+        self, codes: NDArray[np.int32], owners: NDArray[np.int64], randomness: SystemRandomness, *given: Any
+    ) -> T_co:
+        """``codes`` (n, d); ``owners`` (n,) numbers the patients 0 .. P - 1; ``given`` came with the call."""
         ...
 
 
 class SealedTable:
     """Coded rows of patients that only charged mechanisms reach.
 
-    Nothing about the rows is in an attribute, in ``repr`` or in a pickle, which is refused.
+    Nothing about the rows is in an attribute, in ``repr`` or in a pickle, which is refused. What the rows are sealed or
+    asked with (sizes, bounds, columns) is :class:`Traced`: bare numbers may have been read off the rows, and taint all
+    answers to what they were used for.
     """
 
     __slots__ = ("__weakref__",)
@@ -72,12 +77,12 @@ class SealedTable:
     def seal(
         cls,
         codes: NDArray[Any],
-        sizes: tuple[int, ...],
+        sizes: tuple[int, ...] | Traced[tuple[int, ...]],
         people: NDArray[Any],
-        max_rows: int,
+        max_rows: int | Traced[int],
         budget: PrivacyBudget,
         randomness: SystemRandomness | None = None,
-        numbers: NDArray[np.int32] | None = None,
+        numbers: NDArray[np.int32] | Traced[Any] | None = None,
     ) -> SealedTable:
         """Take rows in and bound what one patient contributes.
 
@@ -85,14 +90,14 @@ class SealedTable:
         ----------
         codes : (n, d) integers
             Code of each cell, in 0 .. sizes[j] - 1.
-        sizes : tuple of int
+        sizes : tuple of int, traced
             Declared number of cells of each column.
         people : (n,) integers
             Which rows belong to one patient.
-        max_rows : int
+        max_rows : int, traced
             Of a patient with more rows, this many are kept, drawn with system randomness independently of everyone
             else's, so that neighbouring tables still differ in one patient's rows only.
-        numbers : (max_rows,) integers, optional
+        numbers : (max_rows,) integers, traced, optional
             Declared cell of 1, 2, ... rows: adds a last column, of the number of rows kept of the row's patient. Its
             number of cells is the last of ``sizes``, and ``codes`` is without it.
 
@@ -102,24 +107,23 @@ class SealedTable:
             Shapes differ, or a code is outside its column's declared cells. Nothing has been charged by then.
         """
         system = randomness or SystemRandomness()
-        sources: frozenset[str] = frozenset()
-        if numbers is not None:
-            numbers, sources = unwrap("seal", numbers, bulk=True)
-        remember(codes, frozenset({RAW}))
-        table = checked_codes(codes, sizes if numbers is None else sizes[:-1], people, max_rows)
+        for each in (codes, people):
+            remember(each, frozenset({RAW}))
+        (cells, most, filled), sources = unwrap("seal", [_of_known_origin(each) for each in (sizes, max_rows, numbers)])
+        table = checked_codes(codes, cells if filled is None else cells[:-1], people, most)
         _, owners = np.unique(np.asarray(people), return_inverse=True)
-        bounded = bounded_rows(owners, max_rows, system)
+        bounded = bounded_rows(owners, most, system)
         kept = table[bounded]
-        if numbers is not None:
-            _check_numbers(numbers, sizes[-1], max_rows)
-            kept = numbered(kept, owners[bounded], numbers)
+        if filled is not None:
+            _check_numbers(filled, cells[-1], most)
+            kept = numbered(kept, owners[bounded], filled)
         sealed = cls()
         _VAULT[sealed] = Rows(
             codes=np.ascontiguousarray(kept.T),
             owners=owners[bounded].astype(np.int64),
             patients=int(owners.max()) + 1 if owners.size else 0,
-            sizes=tuple(int(size) for size in sizes),
-            max_rows=int(max_rows),
+            sizes=tuple(int(size) for size in cells),
+            max_rows=int(most),
             budget=budget,
             randomness=system,
             sources=sources,
@@ -180,7 +184,7 @@ class SealedTable:
             that is not left in the budget.
         """
         rows = _VAULT[self]
-        chosen, sources = unwrap("table", columns)
+        chosen, sources = unwrap("table", _of_known_origin(columns))
         wanted = _columns(chosen, rows.sizes)
         sensitivity = math.floor(event.sensitivity)
         if event.sensitivity < rows.max_rows or sensitivity != event.sensitivity:
@@ -193,19 +197,20 @@ class SealedTable:
         noisy = mechanism.randomise_table(rows.counts(wanted)).reshape([rows.sizes[column] for column in wanted])
         return Traced(NoisyTable(wanted, noisy, event.sigma), rows.sources | sources | {name})
 
-    def histogram(self, column: int, event: PureEvent) -> Traced[NoisyTable]:
+    def histogram(self, column: int | Traced[int], event: PureEvent) -> Traced[NoisyTable]:
         """One column's counts with discrete Laplace noise of scale ``max_rows`` / epsilon; may be negative.
 
         Epsilon-DP in itself (Ghosh, Roughgarden and Sundararajan, STOC 2009): a patient's rows change all counts
         together by at most ``max_rows``.
         """
         rows = _VAULT[self]
-        wanted = _columns((column,), rows.sizes)
+        chosen, sources = unwrap("histogram", _of_known_origin(column))
+        wanted = _columns((chosen,), rows.sizes)
         mechanism = CountLaplace(epsilon=event.epsilon, sensitivity=rows.max_rows, randomness=rows.randomness)
         name = rows.budget.draw(event)
         noisy = mechanism.randomise_table(rows.counts(wanted))
         ratio = math.exp(-event.epsilon / rows.max_rows)
-        return Traced(NoisyTable(wanted, noisy, math.sqrt(2 * ratio) / (1 - ratio)), rows.sources | {name})
+        return Traced(NoisyTable(wanted, noisy, math.sqrt(2 * ratio) / (1 - ratio)), rows.sources | sources | {name})
 
     def choose(
         self,
@@ -224,7 +229,7 @@ class SealedTable:
 
         Parameters
         ----------
-        candidates : sequence of column tuples
+        candidates : sequence of column tuples, traced
         estimates : one array per candidate, of its table's cells (any shape), in counts
         penalties : (candidates,) array in counts
         stop : bool
@@ -236,7 +241,8 @@ class SealedTable:
             Bare arrays, shapes that differ, numbers that are not finite, or an event not left in the budget.
         """
         rows = _VAULT[self]
-        (pairs, guesses, prices), sources = unwrap("choose", (candidates, estimates, penalties))
+        asked = (_of_known_origin(candidates), estimates, penalties)
+        (pairs, guesses, prices), sources = unwrap("choose", asked)
         wanted = [_columns(pair, rows.sizes) for pair in pairs]
         prices = np.asarray(prices, dtype=np.float64)
         if not wanted or len(guesses) != len(wanted) or prices.shape != (len(wanted),):
@@ -252,11 +258,14 @@ class SealedTable:
                 )
         on_grid(prices)
         name = rows.budget.draw(event)
-        distances = [
-            int(np.abs(rows.counts(columns) * SCORE_GRID - grid).sum())
-            for columns, grid in zip(wanted, grids, strict=True)
-        ]
-        scores = whole_scores(np.array(distances, dtype=np.int64), prices) + [0] * stop
+        distances: Any = np.array(
+            [
+                _whole_sum(np.abs(rows.counts(columns) * SCORE_GRID - grid))
+                for columns, grid in zip(wanted, grids, strict=True)
+            ],
+            dtype=object,
+        )
+        scores = whole_scores(distances, prices) + [0] * stop
         mechanism = ScoreChoice(
             epsilon=event.epsilon,
             sensitivity=rows.max_rows * SCORE_GRID,
@@ -266,28 +275,34 @@ class SealedTable:
         chosen = mechanism.randomise()
         return Traced(STOP if chosen == len(wanted) else chosen, rows.sources | sources | {name})
 
-    def train(self, event: SampledGaussianEvent, trainer: Trainer[T]) -> Traced[T]:
+    def train(self, event: SampledGaussianEvent, trainer: Trainer[T], *given: Any) -> Traced[T]:
         """Let a DP-SGD trainer see the rows; the budget is charged first, whatever becomes of it.
+
+        Parameters
+        ----------
+        given : traced values that the trainer is called with, after rows, owners and randomness.
 
         Raises
         ------
         PrivacyError
-            The trainer captures arrays of its own, or fails; its own error, which could hold values, is not shown.
+            Something is not traced, the trainer captures values of its own, or it fails; its own error, which could
+            hold values, is not shown.
         """
         rows = _VAULT[self]
         refuse_captured("train", trainer)
+        plain, sources = unwrap("train", given)
         name = rows.budget.draw(event)
         codes, owners = rows.codes.T.copy(order="C"), rows.owners.copy()
         for each in (codes, owners):  # what comes back as they are, or as a view of them, was not learned
             remember(each, frozenset({RAW}))
         try:
-            learned = trainer(codes, owners, rows.randomness)
+            learned = trainer(codes, owners, rows.randomness, *plain)
         except PrivacyError:
             raise
         except Exception as error:  # noqa: BLE001 - any error of a trainer could carry cell values
             raise PrivacyError(f"training stopped with {type(error).__name__}; its charge stands") from None
-        learned, inside = unwrap("train", learned, bulk=True)
-        return Traced(learned, rows.sources | {name} | inside)
+        learned, inside = gathered(learned)
+        return Traced(learned, rows.sources | sources | {name} | inside)
 
     def open(self, reason: str) -> Traced[NDArray[np.int32]]:
         """The (n, d) codes themselves, uncharged: whatever they reach has RAW among its sources and makes no claim."""
@@ -304,6 +319,17 @@ class SealedTable:
 
 
 _VAULT: weakref.WeakKeyDictionary[SealedTable, Rows] = weakref.WeakKeyDictionary()
+
+
+def _of_known_origin(value: Any) -> Traced[Any] | None:
+    """The value as it is traced; a bare one may come from anywhere, and so from the rows."""
+    return value if value is None or isinstance(value, Traced) else Traced(value, frozenset({RAW}))
+
+
+def _whole_sum(distances: NDArray[np.int64]) -> int:
+    """The sum of up to 2^22 numbers of 0 or more, exactly: that of 64 bits would wrap around."""
+    high, low = distances >> 32, distances & (2**32 - 1)
+    return (int(high.sum()) << 32) + int(low.sum())
 
 
 def _check_numbers(numbers: NDArray[np.int32], size: int, max_rows: int) -> None:

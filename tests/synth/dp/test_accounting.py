@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
+from synth.dp import losses
 from synth.dp.accounting import calibrate, compose_delta, compose_epsilon, cross_check, rdp_epsilon, zcdp_rho
 from synth.dp.choices import choices_curve
 from synth.dp.events import (
@@ -143,6 +144,34 @@ def test_choices_cost_no_less_than_the_worst_fixed_pairs_and_little_more(epsilon
     assert worst_fixed(total * 0.985) >= DELTA
     assert total <= zcdp_epsilon(count * epsilon**2 / 8, DELTA)
     assert total <= count * epsilon
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "plan",
+    [
+        [ExponentialEvent("c", 0.3, 28)],
+        [ExponentialEvent("c", 1.0, 4)],
+        [GaussianEvent("s", 60.0, 1.0, 14), ExponentialEvent("c", 0.085, 28), GaussianEvent("m", 40.0, 1.0, 28)],
+        [GaussianEvent("s", 60.0, 3.0, 14), ExponentialEvent("c", 0.2, 28), GaussianEvent("m", 50.0, 3.0, 28)],
+        [GaussianEvent("s", 60.0), ExponentialEvent("c", 0.2, 10), SampledGaussianEvent("t", 1.2, 0.04, 600)],
+    ],
+    ids=["many choices", "few choices", "a plan", "a plan for several rows", "a plan with training"],
+)
+def test_totals_are_within_half_a_percent_of_the_tightest(plan: list[Event], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the grids of losses and of choices add shrinks at least in proportion to their widths.
+
+    So with both twice as fine at least half of it is gone, and what is left is at most as much again. Found: 0.15 %.
+    """
+    total = compose_epsilon(plan, DELTA)
+    for name in ("_WIDENING", "_TRIFLE", "_LARGEST_INTERVAL"):
+        monkeypatch.setattr(losses, name, getattr(losses, name) / 2)
+    monkeypatch.setattr(losses, "_GRID", losses._GRID / 4)  # of the variance, which goes with the square
+    for name in ("_FEWEST_STEPS", "_MOST_STEPS"):
+        monkeypatch.setattr(losses, name, getattr(losses, name) * 2)
+    finer = compose_epsilon(plan, DELTA)
+    assert finer <= total * (1 + 1e-9)
+    assert total - 2 * (total - finer) >= total * 0.995
 
 
 def test_two_adaptive_choices_match_brute_force() -> None:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import ast
 import copy
+import importlib
 import inspect
 import itertools
 import math
 import os
 import pickle
+import pkgutil
+import re
 import threading
+import types
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
+import synth.dp
 from synth.dp import randomness
 from synth.dp.events import PrivacyError
 from synth.dp.randomness import SystemRandomness
@@ -121,10 +129,84 @@ def test_both_halves_of_a_pair_stay_uncorrelated() -> None:
     assert abs(correlation) < stats.norm.isf(FALSE_ALARM / 2) / math.sqrt(2048)
 
 
-def test_no_draw_takes_a_seed() -> None:
-    for name, method in inspect.getmembers(SystemRandomness, inspect.isfunction):
-        names = {parameter.lower() for parameter in inspect.signature(method).parameters}
-        assert not {each for each in names if "seed" in each or each in ("rng", "random_state", "generator")}, name
+MODULES = [importlib.import_module(f"synth.dp.{each.name}") for each in pkgutil.iter_modules(synth.dp.__path__)]
+RAW_SIDE = {"randomness", "event", "budget", "owners", "people_codes", "trainer", "vote"}
+POST_PROCESSING = {
+    "domain": {"decode"},
+    "fitted": {"mixed", "rows_of", "_stand_for", "_fine"},
+    "loglinear": {"__init__"},
+    "measure": {"measured", "started"},
+    "private": {"sample", "sample_people", "_networks", "_people_of", "_drawn", "_weighed", "_mixture"},
+    "private_cvae": {"sample", "_drawn", "__init__", "_linear"},  # the last two: weights before any row is seen
+    "starting": {"starting_sets", "_star", "_imitated", "_score"},
+    "update": {"exchanged"},
+    "weights": {"learned_weights"},
+}
+"""Functions that take a generator: they see what mechanisms answered, or no row at all."""
+TORCH_DRAWS = re.compile(r"torch\.(rand\w*|normal|bernoulli|\w*seed\w*|Generator|multinomial|dropout)")
+
+
+def functions_of(module: types.ModuleType) -> Iterator[tuple[str, inspect.Signature]]:
+    """Functions and methods that the module defines, those in classes and behind properties among them."""
+
+    def of(members: Iterable[Any]) -> Iterator[tuple[str, inspect.Signature]]:
+        for member in members:
+            inner = getattr(member, "__func__", getattr(member, "fget", getattr(member, "__wrapped__", member)))
+            if getattr(inner, "__module__", None) != module.__name__:
+                continue
+            if inspect.isclass(inner):
+                yield from of(vars(inner).values())
+            elif inspect.isfunction(inner):
+                yield inner.__name__, inspect.signature(inner)
+
+    return of(vars(module).values())
+
+
+def test_all_modules_of_the_path_are_looked_at() -> None:
+    found = {module.__name__.rpartition(".")[2]: [name for name, _ in functions_of(module)] for module in MODULES}
+    for module, name in (
+        ("dpsgd", "descend"), ("dpsgd", "add_noise"), ("private_cvae", "train_private_cvae"), ("private", "fit"),
+        ("private", "_laid_out"), ("votes", "noisy_votes"), ("rows", "bounded_rows"), ("sealed", "seal"),
+        ("mechanisms", "randomise"), ("randomness", "normal"), ("choices", "choices_curve"), ("budget", "plan"),
+    ):  # fmt: skip
+        assert name in found[module], (module, name)
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
+def test_no_function_takes_a_seed_and_a_generator_only_what_is_post_processing(module: types.ModuleType) -> None:
+    allowed = POST_PROCESSING.get(module.__name__.rpartition(".")[2], set())
+    taken = set()
+    for name, signature in functions_of(module):
+        names = {parameter.lower() for parameter in signature.parameters}
+        assert not {each for each in names if "seed" in each or each in ("random_state", "generator")}, name
+        if "rng" in names or any("random.Generator" in str(each.annotation) for each in signature.parameters.values()):
+            taken.add(name)
+            assert not names & RAW_SIDE, name
+    assert taken == allowed
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
+def test_no_module_makes_a_seeded_generator_or_uses_one_of_a_library(module: types.ModuleType) -> None:
+    """Of numpy only generators that the system seeds, of torch and the standard library none at all."""
+    tree = ast.parse(inspect.getsource(module))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            named = {alias.name for alias in node.names} | {getattr(node, "module", "") or ""}
+            assert not named & {"random", "secrets", "numpy.random", "torch.random"}
+        if not isinstance(node, ast.Attribute):
+            continue
+        said = ast.unparse(node)
+        if said.startswith(("np.random.", "numpy.random.")):
+            assert said in ("np.random.Generator", "np.random.default_rng"), said
+        assert not re.fullmatch(r"torch\.(rand\w*|normal|bernoulli|\w*seed\w*|Generator|multinomial|dropout)", said), (
+            said
+        )
+    made = [
+        node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("default_rng")
+    ]
+    for call in made:
+        assert not call.keywords
+        assert [ast.unparse(each) for each in call.args] in ([], ["randomness.integers(2 ** 32, 8)"])
 
 
 def test_numpy_seeds_do_not_reach_it() -> None:

@@ -23,7 +23,7 @@ from synth.dp.domain import _numbers_of_rows, domain_of
 from synth.dp.events import EnvelopeEvent, GaussianEvent, PrivacyError
 from synth.dp.plan import plan_of
 from synth.dp.private import PrivateHybridSynthesizer
-from synth.dp.provenance import RAW, remember
+from synth.dp.provenance import RAW, public, remember
 from synth.dp.sealed import SealedTable
 from synth.visits import Visits
 
@@ -298,5 +298,6 @@ def test_cells_of_numbers_that_were_read_off_rows_taint_every_answer(raw: bool) 
     numbers = np.array([0, 1], dtype=np.int32)
     if raw:
         remember(numbers, frozenset({RAW}))
-    closed = SealedTable.seal(codes, (1, 2), people, 2, PrivacyBudget((TABLE,)), numbers=numbers)
-    assert closed.table((1,), TABLE).tainted == raw
+    declared = public((1, 2)), people, public(2)
+    closed = SealedTable.seal(codes, *declared, PrivacyBudget((TABLE,)), numbers=public(numbers))
+    assert closed.table(public((1,)), TABLE).tainted == raw

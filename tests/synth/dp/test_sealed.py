@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
-import inspect
+import functools
 import itertools
 import math
 import pickle
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,9 +17,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats
 
-from synth.dp import accounting, budget, mechanisms, provenance, sealed
+from synth.dp import provenance, sealed
 from synth.dp.budget import PrivacyBudget
 from synth.dp.events import Event, ExponentialEvent, GaussianEvent, PrivacyError, PureEvent, SampledGaussianEvent
+from synth.dp.mechanisms import SCORE_GRID, ScoreChoice
 from synth.dp.provenance import RAW, Traced, public
 from synth.dp.randomness import SystemRandomness
 from synth.dp.rows import Rows, bounded_rows
@@ -28,6 +30,7 @@ FALSE_ALARM = 1e-6  # of every statistical test here
 TABLE = GaussianEvent("tables", 2.0, 1.0, 200)
 CHOICE = ExponentialEvent("choose", 2.0, 400)
 COUNT = PureEvent("head count", 1.0)
+HISTOGRAM = PureEvent("histogram", 1.0)
 TRAIN = SampledGaussianEvent("train", 1.0, 0.1, 3)
 
 
@@ -40,7 +43,8 @@ class Grouping:
 def seal(codes: object, people: object = None, max_rows: int = 1, plan: tuple[Event, ...] = ()) -> SealedTable:
     table = np.asarray(codes, dtype=np.int32)
     owners = np.arange(len(table)) if people is None else np.asarray(people)
-    return SealedTable.seal(table, (2, 3), owners, max_rows, PrivacyBudget(plan or (TABLE, CHOICE, COUNT, TRAIN)))
+    budget = PrivacyBudget(plan or (TABLE, CHOICE, COUNT, TRAIN))
+    return SealedTable.seal(table, public((2, 3)), owners, public(max_rows), budget)
 
 
 def test_a_table_is_the_true_counts_plus_noise_of_its_sigma() -> None:
@@ -62,8 +66,8 @@ def test_axes_follow_the_columns_asked_for() -> None:
 
 def test_answers_have_the_drawn_event_as_source() -> None:
     held = PrivacyBudget((TABLE, COUNT))
-    table = SealedTable.seal(np.zeros((5, 2), dtype=np.int32), (2, 3), np.arange(5), 1, held)
-    answers = [table.count(COUNT), table.table((0,), TABLE)]
+    table = SealedTable.seal(np.zeros((5, 2), dtype=np.int32), public((2, 3)), np.arange(5), public(1), held)
+    answers = [table.count(COUNT), table.table(public((0,)), TABLE)]
     assert [answer.sources for answer in answers] == [frozenset({name}) for name, _ in held.used]
 
 
@@ -181,10 +185,12 @@ def test_a_trainer_sees_the_bounded_rows_and_its_result_is_charged() -> None:
 def test_rows_that_a_trainer_hands_back_are_raw(given_back: str) -> None:
     table = seal([[0, 0], [1, 2]])
 
-    def trainer(codes: NDArray[np.int32], owners: NDArray[np.int64], randomness: SystemRandomness) -> object:
+    def trainer(
+        codes: NDArray[np.int32], owners: NDArray[np.int64], randomness: SystemRandomness, given_back: str
+    ) -> object:
         return {"codes": codes, "a view of them": codes[:1], "inside a list": [owners]}[given_back]
 
-    assert table.train(TRAIN, trainer).tainted
+    assert table.train(TRAIN, trainer, public(given_back)).tainted
 
 
 def test_an_error_in_training_shows_no_value_and_stays_charged() -> None:
@@ -205,6 +211,19 @@ def test_a_trainer_that_captures_arrays_is_refused_uncharged() -> None:
     table = seal([[0, 0]])
     with pytest.raises(PrivacyError, match="captures"):
         table.train(TRAIN, lambda *_: rows.sum())
+    with pytest.raises(PrivacyError, match="captures"):
+        table.train(TRAIN, functools.partial(_learned, people=3))
+    with pytest.raises(PrivacyError, match="bare"):
+        table.train(TRAIN, _learned, 3)
+    assert not table.train(TRAIN, _learned, public(3)).tainted  # which were refused were not charged
+
+
+def test_what_a_trainer_is_called_with_brings_its_sources() -> None:
+    assert seal([[0, 0]]).train(TRAIN, _learned, Traced(3, frozenset({RAW}))).tainted
+
+
+def _learned(_codes: object, _owners: object, _randomness: object, people: int) -> int:
+    return people
 
 
 def test_opened_rows_are_raw_and_taint_what_is_asked_with_them() -> None:
@@ -224,6 +243,65 @@ def test_the_array_that_was_sealed_is_raw_wherever_it_turns_up() -> None:
     SealedTable.seal(codes, (2, 3), np.arange(4), 1, PrivacyBudget((TABLE,)))
     assert provenance.flow("look", lambda each: each.sum(), codes).tainted
     assert provenance.flow("look", lambda each: each.sum(), codes[:, 0]).tainted
+
+
+@pytest.mark.parametrize("bare", ["sizes", "max_rows", "numbers"])
+def test_facts_of_unknown_origin_taint_every_answer(bare: str) -> None:
+    """They may have been read off the rows."""
+    facts: dict[str, Any] = {"sizes": public((2, 3, 2)), "max_rows": public(2), "numbers": public(np.array([0, 1]))}
+    codes, people = np.zeros((4, 2), dtype=np.int32), np.arange(4)
+    assert not SealedTable.seal(codes, people=people, budget=PrivacyBudget((COUNT,)), **facts).count(COUNT).tainted
+    facts[bare] = facts[bare].value.copy() if bare == "numbers" else facts[bare].value
+    table = SealedTable.seal(codes, people=people, budget=PrivacyBudget((COUNT, HISTOGRAM)), **facts)
+    assert table.count(COUNT).tainted
+    assert table.histogram(public(0), HISTOGRAM).tainted
+
+
+def test_columns_of_unknown_origin_taint_the_answer() -> None:
+    """Which table is asked for may have been decided by the rows."""
+    table = seal([[0, 0], [1, 2]], plan=(TABLE, CHOICE, HISTOGRAM))
+    guess, prices = public([np.zeros(2)]), public(np.zeros(1))
+    assert table.table((0,), TABLE).tainted
+    assert table.histogram(0, HISTOGRAM).tainted
+    assert table.choose(((0,),), guess, prices, CHOICE, stop=True).tainted
+    assert not table.table(public((0,)), TABLE).tainted
+    assert not table.choose(public(((0,),)), guess, prices, CHOICE, stop=True).tainted
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.integers(-(2**40), 2**40), min_size=8, max_size=8), st.integers(0, 7))
+def test_one_patient_moves_a_score_by_at_most_k_however_far_the_estimate_is(estimate: list[int], cell: int) -> None:
+    """The distances of eight cells at 2^40 counts each do not fit into 64 bits."""
+    others = list(range(8))
+    without, within = _scores(others, estimate), _scores([*others, cell], estimate)
+    counts = [1 + (place == cell) for place in range(8)]
+    exact = sum(abs(count - guess) for count, guess in zip(counts, estimate, strict=True))
+    assert within == [exact * SCORE_GRID, 0]
+    assert abs(within[0] - without[0]) <= SCORE_GRID
+
+
+@pytest.mark.parametrize("far", [2**40, -(2**40)])
+def test_scores_of_the_farthest_estimates_are_exact(far: int) -> None:
+    for rows in ([], [3], [3, 3, 5]):
+        exact = sum(abs(rows.count(place) - far) for place in range(8))
+        assert _scores(rows, [far] * 8) == [exact * SCORE_GRID, 0]
+
+
+def _scores(rows: list[int], estimate: list[int]) -> list[int]:
+    """What a choice among one table and stopping is made by."""
+    seen: list[list[int]] = []
+
+    class Watched(ScoreChoice):
+        def randomise(self, value: None = None) -> int:
+            seen.append(list(self.utility))
+            return super().randomise(value)
+
+    codes = np.array(rows, dtype=np.int32)[:, None]
+    table = SealedTable.seal(codes, public((8,)), np.arange(len(rows)), public(1), PrivacyBudget((CHOICE,)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sealed, "ScoreChoice", Watched)
+        table.choose(public(((0,),)), public([np.array(estimate, float)]), public(np.zeros(1)), CHOICE, stop=True)
+    return seen[0]
 
 
 def test_bare_estimates_are_refused() -> None:
@@ -262,7 +340,7 @@ def test_grouped_cells_are_counted_together_and_bring_the_views_sources() -> Non
 def test_a_histogram_is_charged() -> None:
     event = PureEvent("histogram", 1.0)
     table = seal([[0, 0], [1, 2]] * 200, plan=(event,))
-    answer = table.histogram(1, event)
+    answer = table.histogram(public(1), event)
     assert np.abs(answer.value.counts - np.array([200, 0, 200])).max() < 40
     assert answer.value.sigma == pytest.approx(math.sqrt(2 * math.exp(-1)) / (1 - math.exp(-1)))
     assert not answer.tainted
@@ -276,18 +354,3 @@ def test_nothing_of_the_rows_is_shown_or_stored() -> None:
     for attempt in (pickle.dumps, copy.copy, copy.deepcopy):
         with pytest.raises(PrivacyError, match="cannot be copied"):
             attempt(table)
-
-
-def test_no_function_on_the_path_takes_a_seed() -> None:
-    for module in (accounting, budget, mechanisms, provenance, sealed):
-        for name, member in inspect.getmembers(module):
-            if getattr(member, "__module__", None) != module.__name__:
-                continue
-            functions = [member] if inspect.isfunction(member) else []
-            if inspect.isclass(member):
-                functions = [
-                    each for each in vars(member).values() if inspect.isfunction(each) or isinstance(each, classmethod)
-                ]
-            for function in functions:
-                parameters = inspect.signature(getattr(function, "__func__", function)).parameters
-                assert not {"seed", "random_state", "rng", "generator"} & set(parameters), name
