@@ -6,8 +6,8 @@ the tables differ in many patients then, but each cell alone sees neighbours tha
 
 from __future__ import annotations
 
-import functools
 import json
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -95,38 +95,54 @@ def choice_draws(epsilon: float, candidates: int, draws: int, *, max_rows: int =
 
 
 class Pointed(nn.Module):
-    """A layer in which row i's gradient points along weight i alone, ``long`` times as far as it may."""
+    """A layer of ``wide`` inputs and ``answers`` outputs in which a row's gradient points along one weight alone.
 
-    def __init__(self, wide: int) -> None:
+    A row is its input, (wide,), and the weights of the outputs in its loss, (answers,); where both have one entry,
+    its gradient lies in one weight of the layer (and, shorter by the input's length, in one bias).
+    """
+
+    def __init__(self, wide: int, answers: int = 1) -> None:
         super().__init__()
-        self.layer = nn.Linear(wide, 1, dtype=torch.float64)
+        self.layer = nn.Linear(wide, answers, dtype=torch.float64)
 
-    def forward(self, rows: Tensor) -> Tensor:
-        answer: Tensor = self.layer(rows)
-        return answer[:, 0]
+    def forward(self, rows: Tensor, asked: Tensor) -> Tensor:
+        return (self.layer(rows) * asked).sum(1)
+
+
+def pointed(canaries: int) -> tuple[Pointed, Callable[[Ints], tuple[Tensor, ...]]]:
+    """A layer of as many weights as ``canaries``, and its input for each: far longer than any clipping norm here."""
+    wide = next(each for each in range(math.isqrt(canaries), 0, -1) if canaries % each == 0)
+    inputs = torch.eye(wide, dtype=torch.float64) * 1e4
+    outputs = torch.eye(canaries // wide, dtype=torch.float64)
+
+    def examples(which: Ints) -> tuple[Tensor, ...]:
+        output, given = np.divmod(which, wide)
+        return inputs[given], outputs[output]
+
+    return Pointed(wide, canaries // wide), examples
 
 
 def gradient_scores(
-    event: SampledGaussianEvent, inside: NDArray[np.bool_], *, people: int, rows_each: int = 1, long: float = 1e4
+    event: SampledGaussianEvent, inside: NDArray[np.bool_], *, people: int, rows_each: int = 1
 ) -> Floats:
     """(canaries,) log likelihood ratio of each canary by the noisy mean gradients of a whole training.
 
     Canaries have gradients of the clipping norm in directions of their own, and all other gradients are zero: the worst
     case for DP-SGD, and an exact draw of its dominating pair per canary.
     """
-    wide = len(inside)
+    network, examples = pointed(len(inside))
     patients = np.repeat(np.flatnonzero(inside), rows_each)
-    directions = torch.eye(wide, dtype=torch.float64) * long
-    scores = np.zeros(wide)
+    scores = np.zeros(len(inside))
+    missed = -math.inf if event.sampling_rate == 1 else math.log1p(-event.sampling_rate)
 
     def add(_: int, gradient: Tensor) -> None:
-        moved = gradient.numpy()[:wide] * (event.sampling_rate * people)
+        moved = gradient.numpy()[: len(scores)] * (event.sampling_rate * people)
         gain = (2 * moved - 1) / (2 * event.noise_multiplier**2)
-        scores[:] += np.logaddexp(np.log1p(-event.sampling_rate), np.log(event.sampling_rate) + gain)
+        scores[:] += np.logaddexp(missed, math.log(event.sampling_rate) + gain)
 
     dpsgd.descend(
-        Pointed(wide),
-        lambda rows: (directions[patients[rows]],),
+        network,
+        lambda rows: examples(patients[rows]),
         patients,
         event,
         SystemRandomness(),
@@ -327,9 +343,11 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def remembered(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, asked once for the same arguments in all tests; it must depend on nothing else."""
+    """The function, asked once for the same arguments in all tests; it must depend on nothing else.
 
-    @functools.wraps(function)
+    Not in the function's name: stages may not name functions of the package that bring values, such as answers kept.
+    """
+
     def ask(*values: Any, **named: Any) -> Any:
         key = function, repr((values, named))
         if key not in _ANSWERS:

@@ -16,6 +16,10 @@ From the two rates follow, in order of what has to be believed:
 :func:`one_run_epsilon` needs a single run with many canaries and holds for any (epsilon, delta)-DP mechanism (Steinke,
 Nasr and Jagielski, Privacy auditing with one (1) training run, NeurIPS 2023, arXiv:2305.08846). Nothing here
 uses the accounting under test.
+
+Few draws bound epsilon low, whatever was drawn: an attacker who is never wrong in n draws has shown only that errors
+are rarer than about -log(alarm) / n. :func:`shown` and :func:`one_run_shown` therefore refuse draws that could not have
+lifted the bound over the claim. Every comparison of a bound with a claim goes through them.
 """
 
 from __future__ import annotations
@@ -64,6 +68,32 @@ def error_rates(draws: Draws, bound: Callable[[Rates], float], alarm: float) -> 
 
     best = max(values[places], key=promise)
     return _rates(*fresh, best, alarm)
+
+
+class CannotTellError(Exception):
+    """Draws too few to refute a claim. No AssertionError, so that it is never taken for a fault that was found."""
+
+
+def most(draws: Draws, bound: Callable[[Rates], float], alarm: float) -> float:
+    """The bound that an attacker who is never wrong would get from so many draws."""
+    sides = (np.zeros(len(side[1::2]), dtype=np.bool_) for side in (draws.without, draws.within))
+    return bound(Rates(*(_upper(side, alarm / 2) for side in sides)))
+
+
+def shown(draws: Draws, bound: Callable[[Rates], float], claimed: float, alarm: float) -> float:
+    """The bound that the draws show. A mechanism as private as ``claimed`` fails with probability at most ``alarm``.
+
+    Raises
+    ------
+    AssertionError
+        The bound lies above the claim.
+    CannotTellError
+        It could not have, even if the attacker were never wrong.
+    """
+    _check_can_tell(most(draws, bound, alarm), claimed)
+    found = bound(error_rates(draws, bound, alarm))
+    assert found <= claimed, f"claimed {claimed:.3f}, at least {found:.3f}"
+    return found
 
 
 def epsilon_of_any(rates: Rates, delta: float = 0.0) -> float:
@@ -149,11 +179,29 @@ def one_run_epsilon(right: int, guesses: int, canaries: int, delta: float, alarm
     return float(optimize.brentq(lambda epsilon: chance(epsilon) - alarm, 0.0, high))
 
 
+def one_run_shown(
+    scores: Floats, inside: NDArray[np.bool_], guesses: int, delta: float, claimed: float, alarm: float
+) -> float:
+    """As :func:`shown`, by the guesses of a single run: ``scores`` (canaries,) are large where one seems to be in."""
+    canaries = len(inside)
+    _check_can_tell(one_run_epsilon(guesses, guesses, canaries, delta, alarm), claimed)
+    found = one_run_epsilon(guessed(scores, inside, guesses), guesses, canaries, delta, alarm)
+    assert found <= claimed, f"claimed {claimed:.3f}, at least {found:.3f}"
+    return found
+
+
 def guessed(scores: Floats, inside: NDArray[np.bool_], guesses: int) -> int:
     """How many are right when the highest half of ``guesses`` scores are said to be in and the lowest half out."""
     order = np.argsort(scores)
     half = guesses // 2
     return int(inside[order[-half:]].sum() + (~inside[order[:half]]).sum())
+
+
+def _check_can_tell(largest: float, claimed: float) -> None:
+    if largest <= claimed:
+        raise CannotTellError(
+            f"these draws show at most epsilon {largest:.3f}: too few to refute a claim of {claimed:.3f}"
+        )
 
 
 def _rates(without: Floats, within: Floats, threshold: float, alarm: float) -> Rates:

@@ -4,7 +4,11 @@ A mutant replaces a piece of the real code; the check that must catch it runs th
 passes on the code as it is. Faults are those seen in released differential privacy software: clipping lost, noise too
 small or repeated, bounds and categories read off the data (Stadler, Oprisanu and Troncoso, USENIX Security 2022; Ganev
 et al., The importance of being discrete, 2025, arXiv:2504.06923), sensitivity without the rows of a patient, sampling
-at another rate than accounted, a charge after the look, and raw values that pass by the mechanisms.
+at another rate than accounted, a checkpoint or a stop by the real loss, a charge after the look, and raw values that
+pass by the mechanisms.
+
+A check that holds a lower bound on epsilon against a claim raises another error than the AssertionError that counts as
+a catch where its draws could not have refuted the claim.
 
 What this does not show: that there are no other faults. A mutant is caught by its check here, at these sizes; a fault
 of a tenth of the noise would pass the audits and is left to the tests of each mechanism's distribution.
@@ -12,6 +16,7 @@ of a tenth of the noise would pass the audits and is left to the tests of each m
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Callable
 from typing import Any
@@ -26,12 +31,13 @@ from synth.dp.private import PrivateHybridSynthesizer
 from synth.dp.provenance import Traced
 from synth.dp.randomness import SystemRandomness
 from synth.dp.sealed import STOP, SealedTable
-from tests.synth.dp import checks
+from tests.synth.dp import checks, replay
 
 pytestmark = pytest.mark.slow
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 Check = Callable[[pytest.MonkeyPatch], None]
+Choice = Callable[[list[float]], int]
 
 MUTANTS: dict[str, tuple[Plant, Check]] = {}
 
@@ -76,6 +82,12 @@ def gradients_are_clipped_to_twice_the_norm(patch: pytest.MonkeyPatch) -> None:
 def gradients_get_half_the_noise(patch: pytest.MonkeyPatch) -> None:
     normal = SystemRandomness.normal
     patch.setattr(SystemRandomness, "normal", lambda self, size: normal(self, size) / 2)
+
+
+@caught_by(checks.one_training_run_shows_no_more_than_claimed)
+def gradients_get_a_quarter_of_the_noise(patch: pytest.MonkeyPatch) -> None:
+    normal = SystemRandomness.normal
+    patch.setattr(SystemRandomness, "normal", lambda self, size: normal(self, size) / 4)
 
 
 @caught_by(checks.gradients_are_as_noisy_as_claimed)
@@ -131,6 +143,165 @@ def training_stops_early_when_gradients_vanish(patch: pytest.MonkeyPatch) -> Non
 
     patch.setattr(dpsgd, "clipped_sums", watched)
     patch.setattr(dpsgd, "range", until_small, raising=False)
+
+
+def _steered(patch: pytest.MonkeyPatch, chosen: Choice) -> None:
+    """What training returns is chosen among the running means, by the loss of each on all real rows."""
+
+    def steering(network: Any, examples: Any, owners: Any, event: Any, system: Any, **named: Any) -> None:
+        watch, settings = named.pop("watch", None), named.get("settings") or dpsgd.Descent()
+        start, gradients = replay.copied(network), []
+
+        def look(step: int, gradient: Any) -> None:
+            gradients.append(gradient.clone())
+            if watch is not None:
+                watch(step, gradient)
+
+        descend(network, examples, owners, event, system, **named, watch=look)
+        means = replay.replayed(start, gradients, event, settings)
+        losses = []
+        for mean in means:
+            replay.put(network, mean)
+            losses.append(_real_loss(network, examples, owners))
+        replay.put(network, means[chosen(losses)])
+
+    descend = dpsgd.descend
+    patch.setattr(dpsgd, "descend", steering)
+    patch.setattr(private_cvae, "descend", steering)
+
+
+def _real_loss(network: Any, examples: Any, owners: Any) -> float:
+    with dpsgd.torch.no_grad():
+        return float(network(*examples(np.arange(len(owners)))).mean()) if len(owners) else 0.0
+
+
+@caught_by(replay.weights_hang_on_noisy_gradients_alone)
+def the_checkpoint_of_least_real_loss_is_returned(patch: pytest.MonkeyPatch) -> None:
+    _steered(patch, lambda losses: int(np.argmin(losses[1:])) + 1)
+
+
+@caught_by(replay.weights_hang_on_noisy_gradients_alone)
+def the_better_of_the_last_two_checkpoints_is_returned(patch: pytest.MonkeyPatch) -> None:
+    _steered(patch, lambda losses: len(losses) - (2 if losses[-2] < losses[-1] else 1))
+
+
+@caught_by(replay.weights_hang_on_noisy_gradients_alone)
+def the_checkpoint_before_real_loss_rises_is_returned(patch: pytest.MonkeyPatch) -> None:
+    def chosen(losses: list[float]) -> int:
+        rising = [place for place in range(2, len(losses)) if losses[place] > losses[place - 1]]
+        return rising[0] - 1 if rising else len(losses) - 1
+
+    _steered(patch, chosen)
+
+
+@caught_by(replay.weights_hang_on_noisy_gradients_alone)
+def the_first_checkpoint_of_small_real_loss_is_returned(patch: pytest.MonkeyPatch) -> None:
+    _steered(patch, lambda losses: next((p for p, loss in enumerate(losses) if loss < 0.95 * losses[0]), -1))
+
+
+@caught_by(replay.decoders_hang_on_noisy_gradients_alone)
+def the_decoder_of_least_real_loss_is_returned(patch: pytest.MonkeyPatch) -> None:
+    _steered(patch, lambda losses: int(np.argmin(losses)))
+
+
+def _told_of_real_loss(patch: pytest.MonkeyPatch, heed: Callable[[list[float]], None]) -> None:
+    """Losses of the weights on all real rows are looked at after every step."""
+
+    def watching(network: Any, examples: Any, owners: Any, event: Any, system: Any, **named: Any) -> None:
+        watch, losses = named.pop("watch", None), [_real_loss(network, examples, owners)]
+
+        def look(step: int, gradient: Any) -> None:
+            if watch is not None:
+                watch(step, gradient)
+            losses.append(_real_loss(network, examples, owners))
+            heed(losses)
+
+        descend(network, examples, owners, event, system, **named, watch=look)
+
+    descend = dpsgd.descend
+    patch.setattr(dpsgd, "descend", watching)
+    patch.setattr(private_cvae, "descend", watching)
+
+
+@caught_by(replay.weights_hang_on_noisy_gradients_alone)
+def training_stops_when_real_loss_no_longer_falls(patch: pytest.MonkeyPatch) -> None:
+    _stopping(patch, lambda losses: losses[-1] > losses[-2])
+
+
+@caught_by(replay.weights_hang_on_noisy_gradients_alone)
+def training_stops_when_real_loss_is_small(patch: pytest.MonkeyPatch) -> None:
+    _stopping(patch, lambda losses: losses[-1] < 0.95 * losses[0])
+
+
+@caught_by(replay.decoders_hang_on_noisy_gradients_alone)
+def training_of_the_decoder_stops_when_real_loss_no_longer_falls(patch: pytest.MonkeyPatch) -> None:
+    _stopping(patch, lambda losses: losses[-1] > losses[-2])
+
+
+def _stopping(patch: pytest.MonkeyPatch, enough: Callable[[list[float]], bool]) -> None:
+    stop = [False]
+
+    def heed(losses: list[float]) -> None:
+        stop[0] = enough(losses)
+
+    def until(*values: int) -> Any:
+        stop[0] = False
+        for step in range(*values):
+            if len(values) == 1 and stop[0]:
+                return
+            yield step
+
+    _told_of_real_loss(patch, heed)
+    patch.setattr(dpsgd, "range", until, raising=False)
+
+
+@caught_by(replay.weights_hang_on_noisy_gradients_alone)
+def the_rate_is_halved_when_real_loss_rises(patch: pytest.MonkeyPatch) -> None:
+    schedule, factor = dpsgd._schedule, [1.0]
+
+    def heed(losses: list[float]) -> None:
+        factor[0] *= 0.5 if losses[-1] > losses[-2] else 1.0
+
+    def halved(step: int, steps: int) -> float:
+        factor[0] = 1.0 if step == 0 else factor[0]
+        return factor[0] * schedule(step, steps)
+
+    _told_of_real_loss(patch, heed)
+    patch.setattr(dpsgd, "_schedule", halved)
+
+
+@caught_by(replay.weights_hang_on_noisy_gradients_alone)
+def the_better_of_two_trainings_is_kept(patch: pytest.MonkeyPatch) -> None:
+    """Either alone would stand a replay: the returned one is watched, and the other leaves draws only."""
+
+    def twice(network: Any, examples: Any, owners: Any, event: Any, system: Any, **named: Any) -> None:
+        watch, tried = named.pop("watch", None), []
+        for _ in range(2):
+            other, steps = copy.deepcopy(network), []
+            descend(other, examples, owners, event, system, **named, watch=_listed(steps))
+            tried.append((_real_loss(other, examples, owners), other, steps))
+        _, best, steps = min(tried, key=lambda each: each[0])
+        replay.put(network, replay.copied(best))
+        for step, gradient in steps:
+            watch(step, gradient)
+
+    descend = dpsgd.descend
+    patch.setattr(dpsgd, "descend", twice)
+
+
+def _listed(steps: list[Any]) -> Callable[[int, Any], None]:
+    return lambda step, gradient: steps.append((step, gradient.clone()))
+
+
+@caught_by(replay.decoders_hang_on_noisy_gradients_alone)
+def the_decoder_starts_from_the_shares_of_real_rows(patch: pytest.MonkeyPatch) -> None:
+    train = private_cvae.train_private_cvae
+
+    def started(codes: Any, owners: Any, sizes: Any, label: Any, *values: Any, **named: Any) -> Any:
+        tables = [np.bincount(column, minlength=size)[None, :] for column, size in zip(codes.T, sizes, strict=True)]
+        return train(codes, owners, sizes, label, *values, **named, tables=tables)
+
+    patch.setattr(private_cvae, "train_private_cvae", started)
 
 
 @caught_by(checks.every_step_has_the_charged_noise_over_a_public_divisor)
@@ -481,9 +652,23 @@ def test_stages_are_those_of_a_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     assert names - {"tables_of"} == set(STAGES)  # what that one gives is used beside what the others give
 
 
-@pytest.mark.parametrize("check", sorted({check.__name__ for _, check in MUTANTS.values()}))
+CHECKS = {check.__name__: check for _, check in MUTANTS.values()}
+
+
+@pytest.mark.parametrize("check", sorted(CHECKS))
 def test_the_code_as_it_is_passes(check: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    getattr(checks, check)(monkeypatch)
+    CHECKS[check](monkeypatch)
+
+
+@pytest.mark.parametrize(
+    "check", [replay.weights_hang_on_noisy_gradients_alone, replay.decoders_hang_on_noisy_gradients_alone]
+)
+def test_what_steers_training_is_caught_for_steering_and_not_for_looking(
+    check: Check, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _told_of_real_loss(monkeypatch, lambda _: None)
+    _steered(monkeypatch, lambda _: -1)
+    check(monkeypatch)
 
 
 @pytest.mark.parametrize("mutant", MUTANTS)
