@@ -102,7 +102,9 @@ class PlannedRelease:
         try:
             charge = ledger.charge(attempt, name, self.plan, self.lifetime, source=source, unit=unit)
         except UnitError:
-            ledger.conclude(attempt, "unusable", {})  # the dictionary is to be mended; no row was looked at
+            ledger.conclude(
+                attempt, "unusable", {"why": "unit"}
+            )  # the dictionary is to be mended; no row was looked at
             raise
         charges = tuple(each for each in ledger.charges(name) if each.sequence <= charge.sequence)
         bare = released_without_claim(ledger, charge)

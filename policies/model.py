@@ -67,7 +67,9 @@ class DifferentialPrivacy(Strict):
     """A demand for a DP claim: a release is made within these bounds, and denied without a claim.
 
     Epsilon and delta of (epsilon, delta)-DP (Dwork and Roth 2014, definition 2.4). ``lifetime`` bounds the dataset's
-    ledger; without it the ledger may hold this one release's worth and no more.
+    ledger; without it the ledger may hold this one release's worth and no more. ``unit`` is a patient as the dictionary
+    knows one: by the patient column or, where it names none, by taking each row for another patient; the claim sheet
+    says which, and calls the second unit a row.
     """
 
     epsilon: Annotated[float, Field(gt=0)]

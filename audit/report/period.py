@@ -131,6 +131,7 @@ def _budget(each: Budget, place: int, inputs: PeriodInputs) -> dict[str, Any]:
         "left": down(max(last.lifetime - last.spent, 0.0)),
         "charges": _counted(during, "charge") if during else "none",
         "mixed": each.mixed,
+        "by_row": each.unit == "row",
         "plot": budget_plot(each, inputs.since, inputs.until, key=f"budget-{place}"),
     }
 

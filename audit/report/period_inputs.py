@@ -57,12 +57,14 @@ class Budget:
     """All charges of one dataset up to the end of the period, oldest first, at least one.
 
     Epsilons are at ``delta``, that of the last charge; ``mixed`` says that earlier ones were composed at another.
+    ``unit`` is the unit of privacy, patient or row.
     """
 
     dataset: str
     delta: float
     charges: tuple[Charged, ...]
     mixed: bool = False
+    unit: str = "patient"
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,8 @@ class Ledger:
         and on the file with the request's ``commitment`` under any other name (``gateway.ledger.lineage``). A policy
         with another id, or a dictionary with another name, is no fresh start.
 
-        An attempt that ended as ``unusable`` (the table never passed intake, so nothing was measured) does not count;
+        An attempt that ended as ``unusable`` (the table never passed intake, or was never to be read under its
+        dictionary's unit of privacy, so nothing was measured) does not count;
         one that crashed does.
 
         Raises
@@ -173,6 +174,8 @@ class Ledger:
 
     def conclude(self, attempt: Attempt, kind: Literal["decision", "unusable", "replay"], body: dict[str, Any]) -> None:
         """Write down how an attempt ended: ``decision``, or ``unusable`` where the table never passed intake.
+
+        ``unusable`` with ``why`` "unit": it was not read, since earlier charges have another unit of privacy.
 
         ``replay``: that it was recomputed later. That is no attempt of its own, since nobody learns anything new.
         """

@@ -10,7 +10,7 @@ from gateway.ledger.chain import Entry
 
 
 class UnitError(LedgerError):
-    """The dataset was charged under another unit of privacy: what was spent then cannot be added to this."""
+    """The dataset was charged under another unit of privacy, or an unknown one: what was spent cannot be added up."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Unit:
 
         Raises
         ------
-        LedgerError
+        UnitError
             The charge does not say, or contradicts itself.
         """
         body: dict[str, Any] = entry.content
@@ -47,7 +47,7 @@ class Unit:
         except KeyError:
             told = False
         if not told:
-            raise LedgerError(
+            raise UnitError(
                 f"ledger event {entry.sequence}, a charge to dataset {entry.dataset}, does not say whether patients "
                 "(unit, patientColumn) or rows were its unit of privacy, so it bounds neither: use the version of "
                 "Sluice that wrote it; this one makes no more private releases of that dataset"

@@ -84,7 +84,8 @@ def _budgets(ledger: Iterable[Mapping[str, Any]], wanted: Wanted, until: datetim
             Charged(_at(event), event["epsilon"]["together"], event["lifetime"]["epsilon"]) for event in listed
         )
         deltas = [event["lifetime"]["delta"] for event in listed]
-        yield Budget(dataset, deltas[-1], marks, mixed=len(set(deltas)) > 1)
+        unit = listed[-1].get("unit", "patient")
+        yield Budget(dataset, deltas[-1], marks, mixed=len(set(deltas)) > 1, unit=unit)
 
 
 def _unfinished(
@@ -93,13 +94,17 @@ def _unfinished(
     if wanted.requester or wanted.decision or wanted.min_epsilon is not None:
         return  # the ledger does not know who asked, and nothing was decided
     attempts = {event["sequence"]: event for event in ledger if event["kind"] == "attempt"}
-    ended = {event["attemptSequence"]: event["kind"] for event in ledger if event["kind"] in ("decision", "unusable")}
+    ended = {event["attemptSequence"]: event for event in ledger if event["kind"] in ("decision", "unusable")}
     charged = {event["attemptSequence"] for event in ledger if event["kind"] == "charge"}
     for sequence, event in attempts.items():
         kept = wanted.dataset in (None, event["dataset"]) and wanted.policy in (None, event["policy"])
-        if not kept or ended.get(sequence) == "decision" or not since <= _at(event) < until:
+        end = ended.get(sequence)
+        if not kept or (end and end["kind"] == "decision") or not since <= _at(event) < until:
             continue
-        how = "the table could not be used" if sequence in ended else "the run did not end, or is still running"
+        how = "the run did not end, or is still running"
+        if end:
+            another_unit = "earlier charges have another unit of privacy: the table was not read"
+            how = another_unit if end.get("why") == "unit" else "the table could not be used"
         cost = "; its charge stands" if sequence in charged else ""
         yield Unfinished(_at(event), event["dataset"], event["policy"], how + cost)
 

@@ -3,7 +3,8 @@
 Looked at are closures, defaults, what is bound by a partial or by a method's object, attributes of functions, and the
 variables of modules that the function names, or that functions of this package name which it names. There may be code
 (modules, classes, functions) and, in modules, plain constants: numbers and strings, also in tuples, since these were
-there before any row. A list, set or dictionary may have been filled since, so only code may be in it.
+there before any row. A list, set or dictionary may have been filled since, so only code may be in it. Not looked into
+are classes, modules of other packages, what a cached function has answered, and what is imported inside a function.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def _brought(value: Any, constant: bool, seen: dict[tuple[int, bool], Any]) -> I
         yield from _brought((value.func, *value.args, *value.keywords.values()), False, seen)
     elif callable(value) and hasattr(value, "__self__"):  # a method, in Python or not
         yield from _brought((value.__self__, getattr(value, "__func__", None)), constant, seen)
-    elif callable(value) and hasattr(value, "__wrapped__"):  # a function whose answers are kept
+    elif isinstance(value, functools._lru_cache_wrapper):  # a function whose answers are kept
         yield from _brought(value.__wrapped__, constant, seen)
     elif isinstance(value, tuple | frozenset):
         for each in value:

@@ -117,9 +117,9 @@ class ScoreChoice(Exponential):  # type: ignore[misc]
         return self._randomness.choose([self._rate * score for score in self.utility])
 
 
-def whole_scores(distances: NDArray[np.int64], penalties: NDArray[np.float64]) -> list[int]:
+def whole_scores(distances: Sequence[int], penalties: NDArray[np.float64]) -> list[int]:
     """Scores in units of 1 / SCORE_GRID from distances in that unit and penalties in counts."""
-    return [int(distance) - int(penalty) for distance, penalty in zip(distances, on_grid(penalties), strict=True)]
+    return [distance - int(penalty) for distance, penalty in zip(distances, on_grid(penalties), strict=True)]
 
 
 def on_grid(values: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any, NamedTuple, Self
 
@@ -82,7 +83,7 @@ class PrivateHybridSynthesizer:
         self.components = components
         self.device = device
         self.beside = beside
-        self._given = dict(vars(self))
+        self._given = copy.deepcopy(vars(self))
 
     def plan(self) -> tuple[Event, ...]:
         """What is to be charged before rows are read.

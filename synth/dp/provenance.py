@@ -19,8 +19,9 @@ still brings its sources; so it does inside an object that a stage returns or th
 
 Not caught is a programmer who means to lie, and what looks like one: raw values marked :func:`public` after they were
 computed (unless they are still the very arrays that were sealed), a generator seeded from rows, a number of a module
-that was set while the program ran, methods of a class that read a module's variables, values written into an object
-that a model keeps, and the flow of control: that a stage runs at all. Nothing is tracked inside of a charged mechanism,
+that was set while the program ran, what a class, a cached function or a module of another package keeps, a variable
+that is imported inside a function, values written into an object that a model keeps, and the flow of control: that a
+stage runs at all. Nothing is tracked inside of a charged mechanism,
 whose code sees rows by its nature, and **tracking starts where the table is sealed**: what was done to rows before, and
 what a custodian who saw them wrote into a dictionary, cannot be known here.
 """
@@ -185,6 +186,8 @@ def _forget(key: int) -> Callable[[weakref.ref[Any]], None]:
 
 
 def _held(part: Any) -> frozenset[str] | None:
+    if isinstance(part, Traced):
+        return part.sources
     held = _KNOWN.get(id(part))
     return held[1] if held is not None and held[0]() is part else None
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
+import operator
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -258,13 +260,10 @@ class SealedTable:
                 )
         on_grid(prices)
         name = rows.budget.draw(event)
-        distances: Any = np.array(
-            [
-                _whole_sum(np.abs(rows.counts(columns) * SCORE_GRID - grid))
-                for columns, grid in zip(wanted, grids, strict=True)
-            ],
-            dtype=object,
-        )
+        distances = [
+            _whole_sum(np.abs(rows.counts(columns) * SCORE_GRID - grid))
+            for columns, grid in zip(wanted, grids, strict=True)
+        ]
         scores = whole_scores(distances, prices) + [0] * stop
         mechanism = ScoreChoice(
             epsilon=event.epsilon,
@@ -322,8 +321,8 @@ _VAULT: weakref.WeakKeyDictionary[SealedTable, Rows] = weakref.WeakKeyDictionary
 
 
 def _of_known_origin(value: Any) -> Traced[Any] | None:
-    """The value as it is traced; a bare one may come from anywhere, and so from the rows."""
-    return value if value is None or isinstance(value, Traced) else Traced(value, frozenset({RAW}))
+    """The value as it is traced; a copy of a bare one, which may come from anywhere, and so from the rows."""
+    return value if value is None or isinstance(value, Traced) else Traced(copy.copy(value), frozenset({RAW}))
 
 
 def _whole_sum(distances: NDArray[np.int64]) -> int:
@@ -338,9 +337,12 @@ def _check_numbers(numbers: NDArray[np.int32], size: int, max_rows: int) -> None
 
 
 def _columns(columns: Any, sizes: tuple[int, ...]) -> tuple[int, ...]:
-    wanted = tuple(int(column) for column in columns)
+    try:
+        wanted = tuple(operator.index(column) for column in columns)
+    except TypeError:  # its message could name what was given
+        wanted = ()
     if not wanted or len(set(wanted)) != len(wanted) or not all(0 <= column < len(sizes) for column in wanted):
-        raise PrivacyError(f"a table needs different columns of 0 .. {len(sizes) - 1}, found {wanted}")
+        raise PrivacyError(f"a table needs numbers of different columns, from 0 .. {len(sizes) - 1}")
     cells = math.prod(sizes[column] for column in wanted)
     if cells > _LARGEST_TABLE:
         raise PrivacyError(f"a table of {cells} cells is too large: at most {_LARGEST_TABLE}")

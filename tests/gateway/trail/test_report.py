@@ -7,7 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from gateway.ledger import Unit
 from gateway.trail import pages
+from policies.model import LifetimeBudget
+from synth.dp.events import PureEvent
 from tests.audit.report.conftest import Outline
 from tests.gateway.conftest import Clinic
 from tests.gateway.trail.test_listing import altered, records
@@ -41,6 +44,17 @@ def test_another_period_shows_none_of_it_and_what_was_spent_before(past: Clinic)
     earlier = report(past, "--since", "2020-01-01", "--until", "2020-12-31")
     assert "2020-01-01 to 2020-12-31" in earlier
     assert "No differentially private release has been charged" in earlier
+
+
+def test_a_budget_of_rows_is_named_and_so_is_a_charge_refused_for_its_unit(past: Clinic) -> None:
+    assert "The unit of privacy is the row" not in report(past)
+    ledger, lifetime = past.workspace.ledger, LifetimeBudget(epsilon=3.0, delta=1e-5)
+    charged, refused = (ledger.register(dataset="visits", policy="private", maximum=5, request={}) for _ in range(2))
+    ledger.charge(charged, "visits", [PureEvent("all", epsilon=0.5)], lifetime, source="k:visits", unit=Unit(None))
+    ledger.conclude(refused, "unusable", {"why": "unit"})
+    found = report(past)
+    assert "The unit of privacy is the row" in found
+    assert "earlier charges have another unit of privacy: the table was not read" in found
 
 
 def test_a_filter_by_person_leaves_the_budget_whole(past: Clinic) -> None:

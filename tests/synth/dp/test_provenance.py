@@ -120,6 +120,9 @@ def test_what_was_raw_does_not_become_public_by_being_called_so() -> None:
     for value in (tainted.value, tainted.value[:1], [tainted.value], Table(tainted.value), {"a": tainted.value}):
         assert public(value).tainted
         assert flow("look", lambda _: 0, public(value)).tainted
+    number = raw(3)
+    for held in ([number], {"n": number}, Table(number)):
+        assert public(held).tainted
 
 
 def test_captured_arrays_are_refused() -> None:
