@@ -146,5 +146,5 @@ def test_the_page_compares_over_the_seeds_that_both_have_and_lists_what_has_no_r
         _record("aim", 0, None, 60.0),
     ]
     text = page(json.loads(json.dumps(records)))
-    assert "| adult | 1 | MST | -0.0100 | - | - | 40.0 | - | 0 |" in text
+    assert "| adult | 1 | MST | -0.0100 | - | - | - | - | 40.0 | - | 0 |" in text
     assert "- adult, AIM, epsilon 1, seed 0: no result within 60 CPU s (60 CPU s)" in text
