@@ -270,6 +270,14 @@ class PrivacyClaim:
         """Whether the decision to release was itself taken by a charged mechanism."""
         return any(each.stage == DECISION for each in self.mechanisms)
 
+    @property
+    def whom(self) -> str:
+        """Whose presence is hidden, in words, for sentences."""
+        if self.unit == "row":
+            return "row, each counted as another patient"
+        rows = self.max_rows_per_patient
+        return f"patient with at most {rows} row{'' if rows == 1 else 's'}"
+
     def to_dict(self) -> dict[str, Any]:
         return {
             "unit": self.unit,

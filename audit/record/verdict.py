@@ -118,9 +118,7 @@ def _privacy(claim: PrivacyClaim | None) -> list[str]:
         claim.budget,
         sum(each.drawn * (each.steps or 1) for each in claim.mechanisms if each.kind != "envelope"),
     )
-    rows = f"{claim.max_rows_per_patient} row{'s' * (claim.max_rows_per_patient > 1)}"
-    whom = "row, each counted as another patient" if claim.unit == "row" else f"patient with at most {rows}"
-    claimed = f"epsilon {claim.epsilon:.4g}, delta {claim.delta:g} for any one {whom}"
+    claimed = f"epsilon {claim.epsilon:.4g}, delta {claim.delta:g} for any one {claim.whom}"
     accounted = f"{runs} mechanism runs, accountant {claim.accountant.method} ({claim.accountant.software})"
     spent = f"{budget.spent_epsilon:.4g} of epsilon {budget.epsilon:g} spent by all releases of this dataset"
     reach = "rows and the decision to release them" if claim.covers_decision else "rows, before the decision on them"

@@ -102,15 +102,9 @@ class Description:
         if self.claim is None:
             return f"{made} No differential privacy is claimed."
         reach = "with" if self.claim.covers_decision else "up to"
-        rows = self.claim.max_rows_per_patient
-        whom = (
-            "row, each counted as another patient"
-            if self.claim.unit == "row"
-            else f"patient with at most {rows} row{'' if rows == 1 else 's'}"
-        )
         return (
             f"{made} Differentially private {reach} the decision to release them: epsilon {self.claim.epsilon:.4g}, "
-            f"delta {self.claim.delta:g}, for the {whom}; what that does not cover stands in the record."
+            f"delta {self.claim.delta:g}, for the {self.claim.whom}; what that does not cover stands in the record."
         )
 
     @property
