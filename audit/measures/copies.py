@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import gammaln
 
 from audit.classes import identical_rows
+from audit.coincidence import chance_of_copying
 from audit.intervals import Interval, clopper_pearson, clustered_variance, difference_of_shares, touched_variance
 from audit.neighbours import Rows, within
 from audit.outcome import FEWEST, measured, too_few
@@ -40,26 +41,31 @@ def copies(tables: AuditTables, rng: np.random.Generator) -> tuple[Measurement, 
     """Exact, near and rare copies, each beyond what holdout people get by chance."""
     if tables.fewest_people < FEWEST:
         return too_few(NAMES, tables.fewest_people)
-    return exact_copies(tables), near_copies(tables, rng), rare_copies(tables, rng)
+    return exact_copies(tables, rng), near_copies(tables, rng), rare_copies(tables, rng)
 
 
-def exact_copies(tables: AuditTables) -> Measurement:
+def exact_copies(tables: AuditTables, rng: np.random.Generator) -> Measurement:
     """Share of released rows equal to a train row in all columns, minus the same for holdout; all rows are looked at.
+
+    An equal row counts by the chance that it is a copy and no coincidence (``audit.coincidence``): a row that another
+    real person has too counts next to nothing, one amid many alike a part, one that nobody else could have fully. So
+    what strangers share by chance neither drowns few copies in a large table nor refuses an honest small one.
 
     A larger train has more chance equals, so it is thinned on paper: for each released row, the hypergeometric
     chance that a holdout-sized draw of train holds an equal row. The difference is then scaled back by the ratio of
-    sizes: a row copied from one train row counts fully, whatever the split. The upper end never exceeds the share of
-    released rows that do have an equal in train, which is counted, not estimated.
+    sizes: a row copied from one train row counts fully, whatever the split. The upper end never exceeds what the
+    released rows that do have an equal in train add up to.
     """
     rows = identical_rows(tables)
     kinds = max(int(part.max()) for part in rows.values()) + 1
     released, n = rows["released"], len(rows["released"])
     size = min(len(rows["train"]), len(rows["holdout"]))
+    weight = chance_of_copying(tables, rng)
     in_train = _thinned(np.bincount(rows["train"], minlength=kinds)[released], len(rows["train"]), size)
     in_holdout = _thinned(np.bincount(rows["holdout"], minlength=kinds)[released], len(rows["holdout"]), size)
     scale = len(rows["train"]) / size
-    counted = float((in_train > 0).mean())
-    difference = in_train - in_holdout
+    counted = float((weight * (in_train > 0)).mean())
+    difference = weight * (in_train - in_holdout)
     variance = clustered_variance((difference - difference.mean()) / n, released)
     value = min(scale * float(difference.mean()), counted)
     interval = excess_interval(difference, variance, scale, counted, tables.confidence)

@@ -146,7 +146,8 @@ GLOSSARY: dict[str, Entry] = {
     ),
     "exact_copy_excess": _excess(
         "Exact copies beyond chance",
-        "The share of synthetic rows equal to a train row in every column, minus the share equal to a holdout row.",
+        "The share of synthetic rows equal to a train row in every column, minus the share equal to a holdout row; "
+        "each counts by the chance that it is a copy and no coincidence.",
     ),
     "near_copy_excess": _excess(
         "Near copies beyond chance",

@@ -11,6 +11,8 @@ import pandas as pd
 from audit.tables import AuditTables
 from policies import Dictionary
 
+SHARES = (0.7, 0.2, 0.07, 0.03)
+
 
 def declare(
     frame: pd.DataFrame,
@@ -49,6 +51,14 @@ def put_together(train: pd.DataFrame, holdout: pd.DataFrame, released: pd.DataFr
 
 def levels(values: Sequence[str | None], categories: Sequence[str]) -> pd.Categorical:
     return pd.Categorical(values, categories=list(categories))
+
+
+def skewed(count: int, width: int, rng: np.random.Generator) -> pd.DataFrame:
+    """Independent categorical columns of four levels with shares .7, .2, .07 and .03."""
+    codes = rng.choice(4, size=(count, width), p=SHARES)
+    return pd.DataFrame(
+        {f"c{j}": levels(list(np.array(list("abcd"))[column]), "abcd") for j, column in enumerate(codes.T)}
+    )
 
 
 def patients(count: int, rng: np.random.Generator) -> pd.DataFrame:

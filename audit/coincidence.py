@@ -1,0 +1,130 @@
+"""How likely is it that strangers hold the very row that a released row equals? A density of whole rows.
+
+A row that several people have, or that lies amid many alike, comes up again in any sample; a row far from everybody's
+does not. To tell a copy from a coincidence, the chance of each row is taken from the real rows of train and holdout
+alike, its own person left out: the share of other people's rows that equal it, and where there are none, what kernels
+on the rows that differ give. With probability 1 - lambda a kernel keeps a column's value, else it draws one from all
+rows; lambda is the one that makes the real rows themselves likeliest, each with its own person left out. How much
+chance the rows that only one person has hold together is known better than how they share it: pairs of people with
+equal rows tell. The kernels are scaled to that.
+
+References
+----------
+Aitchison and Aitken, Multivariate binary discrimination by the kernel method, Biometrika 63 (1976), with the column's
+own distribution in place of the even one. Good, The population frequencies of species and the estimation of population
+parameters, Biometrika 40 (1953): 2 N2 / N for all that was seen once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audit.classes import identical_rows, value_codes
+from audit.sides import Side
+from audit.tables import AuditTables
+
+SMOOTHING = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)  # lambdas tried
+REFERENCES = 4_000  # real rows the kernel is spread over, at most
+CHOOSING = 500  # real rows that choose lambda and the scale, at most
+ASKED = 4_000  # different rows whose chance is told, at most
+CHUNK = 256  # of them at a time
+COPIED = 0.01  # share of train copied, in the odds of a copy against a coincidence
+
+REAL: tuple[Side, Side] = ("train", "holdout")
+
+Codes = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+def chance_of_copying(tables: AuditTables, rng: np.random.Generator) -> Floats:
+    """Weight (m,) of each released row: the chance that it is a copy and no coincidence, if a real row equals it.
+
+    ``c / (c + s)``: as many copies of the row are expected as c, if ``COPIED`` of train was copied, and as many
+    coincidences as s, in as many strangers as train has rows. Next to 1 where hardly anybody else could have the row,
+    next to 0 where another real person does have it, and 0 where no real row equals it. Train and holdout are treated
+    alike, so that weighing does not move the difference of their equals where nothing was copied. Where more than
+    ``ASKED`` different rows have an equal, those that are not drawn have weight 1.
+    """
+    rows = identical_rows(tables)
+    met = np.intersect1d(rows["released"], np.concatenate([rows["train"], rows["holdout"]]))
+    if not len(met):
+        return np.zeros(len(rows["released"]))
+    asked = met if len(met) <= ASKED else np.sort(rng.choice(met, ASKED, replace=False))
+    weight = np.ones(len(met))
+    expected = len(tables.train) * _Density.of(tables, rng).chance(asked)
+    weight[np.searchsorted(met, asked)] = COPIED / (COPIED + expected)
+    place = np.minimum(np.searchsorted(met, rows["released"]), len(met) - 1)
+    result: Floats = np.where(met[place] == rows["released"], weight[place], 0.0)
+    return result
+
+
+@dataclass(frozen=True)
+class _Density:
+    """Value codes (r, d) of all real rows, their row codes and people (r,), which rows bear a kernel, lambda, scale."""
+
+    values: Codes
+    row: Codes
+    person: Codes
+    bearing: Codes
+    smoothing: float
+    scale: float = 1.0
+
+    @classmethod
+    def of(cls, tables: AuditTables, rng: np.random.Generator) -> _Density:
+        rows, columns = identical_rows(tables), value_codes(tables).values()
+        values = np.column_stack([np.concatenate([part[side] for side in REAL]) for part, _ in columns])
+        kept, left_out = (np.unique(tables.people[side], return_inverse=True)[1] for side in REAL)
+        person = np.concatenate([kept, kept.max() + 1 + left_out])
+        row = np.concatenate([rows[side] for side in REAL])
+        order = rng.permutation(len(values))
+        some = order[:CHOOSING]
+        tried = [cls(values, row, person, order[:REFERENCES], each) for each in SMOOTHING]
+        likely = max(tried, key=lambda density: float(np.log(density._at(some)).sum()))
+        return replace(likely, scale=likely._good_turing(some))
+
+    def chance(self, asked: Codes) -> Floats:
+        """Probability (q,) that a stranger has the row of each code, one of the people who have it left out."""
+        order = np.argsort(self.row, kind="stable")
+        return self._at(order[np.searchsorted(self.row, asked, sorter=order)])
+
+    def _good_turing(self, some: Codes) -> float:
+        """What the rows of one person have together by Good and Turing, over what kernels give them; one added to both.
+
+        In expected rows, so that with hardly a pair to go by the scale stays near one.
+        """
+        holders = np.bincount(np.unique(np.column_stack([self.row, self.person]), axis=0)[:, 0])[self.row]
+        single = some[holders[some] == 1]
+        if not len(single):
+            return 1.0
+        given = float(self._spread(single).mean()) * float((holders == 1).sum())
+        return (float((holders == 2).sum()) + 1.0) / (given * len(self.row) + 1.0)
+
+    def _at(self, places: Codes) -> Floats:
+        """The probability of the rows at these places, their own people's rows left out everywhere."""
+        own = np.bincount(self.person)[self.person[places]]
+        pair = self.row * (int(self.person.max()) + 1) + self.person
+        kinds, times = np.unique(pair, return_counts=True)
+        mine = times[np.searchsorted(kinds, pair[places])]
+        equal = np.bincount(self.row)[self.row[places]] - mine
+        result: Floats = equal / (len(self.row) - own)
+        result[equal == 0] = self.scale * self._spread(places[equal == 0])
+        return result
+
+    def _spread(self, places: Codes) -> Floats:
+        """What kernels give the rows at these places, unscaled."""
+        return np.concatenate([self._kernel(part) for part in np.split(places, range(CHUNK, len(places), CHUNK))])
+
+    def _kernel(self, places: Codes) -> Floats:
+        """Mean over bearing rows of other people that differ somewhere of what their kernels give the rows."""
+        others = self.person[places, None] != self.person[self.bearing]
+        people = np.maximum(others.sum(axis=1), 1)
+        log = np.where(others & (self.row[places, None] != self.row[self.bearing]), 0.0, -np.inf)
+        for value in self.values.T:
+            same = value[places, None] == value[self.bearing]
+            drawn = self.smoothing * ((same & others).sum(axis=1) + 0.5) / (people + 1.0)
+            log += np.where(same, np.log(1 - self.smoothing + drawn)[:, None], np.log(drawn)[:, None])
+        result: Floats = np.exp(log).sum(axis=1) / people
+        return result

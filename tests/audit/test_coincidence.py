@@ -1,0 +1,85 @@
+"""How likely it is that strangers hold a row, and what an equal row says of copying."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from audit import coincidence
+from audit.coincidence import COPIED, _Density, chance_of_copying
+from audit.tables import AuditTables
+from tests.audit.tables import SHARES, patients, put_together, skewed
+
+
+def test_a_row_that_nobody_else_could_have_counts_fully(rng: np.random.Generator) -> None:
+    train, holdout, fresh = (patients(200, rng) for _ in range(3))
+    weight = chance_of_copying(
+        put_together(train, holdout, pd.concat([train[:50], fresh[50:]], ignore_index=True)), rng
+    )
+    assert (weight[:50] > 0.99).all()
+    assert (weight[50:] == 0).all()
+
+
+def test_a_row_that_another_person_has_too_counts_next_to_nothing(rng: np.random.Generator) -> None:
+    """Two of 400 have it: about one of 200 strangers does, against one copy in a hundred."""
+    train, holdout, fresh = (patients(200, rng) for _ in range(3))
+    holdout.loc[0] = train.loc[0]
+    fresh.loc[0] = train.loc[0]
+    weight = chance_of_copying(put_together(train, holdout, fresh), rng)
+    assert weight[0] == pytest.approx(COPIED / (COPIED + 200 / 399), rel=0.01)
+
+
+def test_a_persons_own_rows_do_not_make_a_row_usual(rng: np.random.Generator) -> None:
+    train, holdout, fresh = (patients(200, rng) for _ in range(3))
+    train.loc[1:9] = train.loc[[0] * 9].to_numpy()
+    fresh.loc[0] = train.loc[0]
+    one_each = np.arange(200, dtype=np.int64)
+    same = one_each.copy()
+    same[:10] = 0
+    alone = AuditTables(put_together(train, holdout, fresh).dictionary, train, holdout, fresh, same, one_each)
+    assert chance_of_copying(alone, rng)[0] > 0.99
+    assert chance_of_copying(put_together(train, holdout, fresh), rng)[0] < 0.02
+
+
+def test_train_and_holdout_are_treated_alike(rng: np.random.Generator) -> None:
+    train, holdout, fresh = skewed(120, 6, rng), skewed(120, 6, rng), skewed(120, 6, rng)
+    one = chance_of_copying(put_together(train, holdout, fresh), rng)
+    other = chance_of_copying(put_together(holdout, train, fresh), rng)
+    np.testing.assert_allclose(one, other, rtol=1e-9)
+
+
+@pytest.mark.parametrize("width", [4, 6, 8])
+def test_the_chances_are_those_of_the_population(rng: np.random.Generator, width: int) -> None:
+    """Summed over the rows of one person each, known by construction; 30 % off is 4 standard errors of 12 tables."""
+    said = true = 0.0
+    shares = np.array(SHARES)
+    for _ in range(12):
+        tables = put_together(skewed(400, width, rng), skewed(400, width, rng), skewed(400, width, rng))
+        density = _Density.of(tables, rng)
+        single = np.flatnonzero(np.bincount(density.row)[density.row] == 1)
+        said += float(density.chance(density.row[single]).sum())
+        real = pd.concat([tables.train, tables.holdout]).iloc[single]
+        true += float(shares[np.column_stack([real[name].cat.codes for name in real])].prod(axis=1).sum())
+    assert said == pytest.approx(true, rel=0.3)
+
+
+def test_the_whole_of_a_small_space_has_probability_one(rng: np.random.Generator) -> None:
+    train, holdout = skewed(4_000, 3, rng), skewed(4_000, 3, rng)
+    density = _Density.of(put_together(train, holdout, train), rng)
+    there = np.unique(density.row)
+    assert 0.98 < float(density.chance(there).sum()) < 1.02
+
+
+def test_more_different_rows_than_are_asked_for_count_fully(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train, holdout = skewed(300, 5, rng), skewed(300, 5, rng)
+    before = chance_of_copying(put_together(train, holdout, train.copy()), rng)
+    monkeypatch.setattr(coincidence, "ASKED", 10)
+    after = chance_of_copying(put_together(train, holdout, train.copy()), rng)
+    known = after < 1
+    rows = train.apply(tuple, axis=1)
+    assert rows[known].nunique() == 10
+    assert (after[~known] == 1).all()
+    assert (before < 1).all()
