@@ -1,7 +1,13 @@
-"""Gate any file, made by any tool, without synthesis: nothing is released, recorded or charged."""
+"""Gate any file, made by any tool, without synthesis: nothing is released, recorded or charged.
+
+The random draws of the audit follow from the digests of everything that is read, so that asking again is answered the
+same. One changed byte is a new look, with draws of its own, and a check counts no attempts: whoever may ask as often
+as he likes, with a file a little different each time, will be let through by chance at some point.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,20 +18,12 @@ import pandas as pd
 
 from audit.report import render_evidence_report
 from audit.report.inputs import Distances, EvidenceInputs
+from gateway.apart import check_patients, check_rows
 from gateway.assessment import CLAIMED, Assessment, assess, without_claim
 from gateway.bundle import check_output
 from gateway.earlier import Earlier
 from gateway.files import write_private
-from gateway.intake import (
-    IntakeError,
-    Problem,
-    RawTable,
-    TypedTable,
-    read_table,
-    split_people,
-    take_snapshot,
-    type_table,
-)
+from gateway.intake import Snapshot, TypedTable, split_people, take_snapshot, type_table
 from gateway.progress import Progress
 from gateway.statements import GATE_MEASURES, read_dictionary, read_policy
 from policies import Decision, Dictionary, Measurement, Policy, decide
@@ -38,7 +36,7 @@ WITHOUT_HOLDOUT = frozenset({
 NO_HOLDOUT = (
     "needs real people that the tool has never seen: keep some back before the tool runs and give them as --holdout"
 )
-
+DOMAIN = b"sluice gateway check, seed 1\n"
 NO_CLAIM = "this gate claims it only of rows that it made itself: a finished file does not show what it was made from"
 
 
@@ -60,7 +58,6 @@ def check_file(
     report: Path | None,
     *,
     earlier: Sequence[Path] = (),
-    seed: np.random.SeedSequence,
     progress: Progress,
 ) -> Checked:
     """Hold a file against a policy.
@@ -71,6 +68,8 @@ def check_file(
     ``earlier`` are files made of the same people and given away before: the cumulative measures are taken on all of
     them and ``synthetic`` together. None of them may have been learned from the holdout either.
 
+    The same bytes in the same roles get the same decision, number for number; see :func:`seed_of`.
+
     Raises
     ------
     PolicyError, DictionaryError, IntakeError, GatewayError
@@ -79,27 +78,28 @@ def check_file(
     started = time.monotonic()
     if report is not None:
         check_output(report)
-    _, policy = read_policy(policy_name)
-    _, dictionary = read_dictionary(dictionary_file)
+    policy_bytes, policy = read_policy(policy_name)
+    dictionary_bytes, dictionary = read_dictionary(dictionary_file)
     progress.stage("reading the tables")
-    released = type_table(read_table(synthetic), dictionary, released=True)
-    before = _together(earlier, dictionary)
+    candidate = take_snapshot(synthetic)
+    released = type_table(candidate.table(), dictionary, released=True)
+    given = [take_snapshot(file) for file in earlier]
+    before = _together(given, dictionary)
     private = policy.differential_privacy is not None
-    learned = take_snapshot(real, dictionary.source).table()
-    seen = type_table(
-        learned,
-        dictionary,
-        minimum_people=policy.minimum_people,
-        rows_bounded_later=private,
-    )
-    split_rng, audit_rng = (np.random.default_rng(child) for child in seed.spawn(2))
-    if holdout is None:
+    learned = take_snapshot(real, dictionary.source)
+    others = None if holdout is None else take_snapshot(holdout, dictionary.source)
+    seed = seed_of(candidate, learned, others, given, policy_bytes, dictionary_bytes)
+    split_rng, audit_rng, apart_rng = (np.random.default_rng(child) for child in seed.spawn(3))
+    known_rows = learned.table()
+    seen = type_table(known_rows, dictionary, minimum_people=policy.minimum_people, rows_bounded_later=private)
+    if others is None:
         first, second = split_people(seen.people, split_rng)
         parts = seen.take(first), seen.take(second)
     else:
-        others = take_snapshot(holdout, dictionary.source).table()
-        _check_apart(learned, others, dictionary)
-        unseen = type_table(others, dictionary, rows_bounded_later=private)
+        kept_back = others.table()
+        check_patients(known_rows, kept_back, dictionary)
+        unseen = type_table(kept_back, dictionary, rows_bounded_later=private)
+        check_rows(seen, unseen, apart_rng)
         # codes of two files name different people
         parts = seen, replace(unseen, people=unseen.people + seen.people_count)
     known = without_claim(NO_CLAIM) if private else ()
@@ -111,21 +111,37 @@ def check_file(
     return Checked(assessment.decision, policy, time.monotonic() - started)
 
 
-def _together(files: Sequence[Path], dictionary: Dictionary) -> Earlier:
-    frames = [type_table(read_table(file), dictionary, released=True).frame for file in files]
+def seed_of(
+    synthetic: Snapshot,
+    real: Snapshot,
+    holdout: Snapshot | None,
+    earlier: Sequence[Snapshot],
+    policy: bytes,
+    dictionary: bytes,
+) -> np.random.SeedSequence:
+    """The seed of a check: SHA-256 over a domain separator and the SHA-256 of all that it reads, in a fixed order.
+
+    Of a file its bytes count, of a database the rows taken, of policy and dictionary their bytes; names do not.
+    """
+    digests = [_digest(synthetic), _digest(real)]
+    digests += [b"" if holdout is None else _digest(holdout)]
+    digests += [hashlib.sha256(content).digest() for content in (policy, dictionary)]
+    digests += [_digest(each) for each in earlier]
+    whole = hashlib.sha256(DOMAIN)
+    for digest in digests:
+        whole.update(b"%d:" % len(digest) + digest)
+    return np.random.SeedSequence(int.from_bytes(whole.digest()))
+
+
+def _digest(snapshot: Snapshot) -> bytes:
+    digest = hashlib.sha256()
+    snapshot.feed(digest.update)
+    return digest.digest()
+
+
+def _together(given: Sequence[Snapshot], dictionary: Dictionary) -> Earlier:
+    frames = [type_table(each.table(), dictionary, released=True).frame for each in given]
     return Earlier(pd.concat(frames, ignore_index=True) if frames else None, len(frames))
-
-
-def _check_apart(learned: RawTable, others: RawTable, dictionary: Dictionary) -> None:
-    """Refuse a holdout of people whom the tool has seen, as far as a patient column tells."""
-    patient = dictionary.patient
-    if patient is None or patient not in learned.columns or patient not in others.columns:
-        return
-    both = set(learned.columns[patient].spellings) & set(others.columns[patient].spellings)
-    both -= {*dictionary.missing, *dictionary.columns[patient].missing}
-    if both:
-        rule = f"{len(both)} patients are in the real table and in the holdout"
-        raise IntakeError(Problem(rule, "give as holdout only people whom the tool has never seen", patient))
 
 
 def _without_comparisons(assessment: Assessment, policy: Policy) -> Assessment:

@@ -21,8 +21,8 @@ from audit.tables import AuditTables
 from policies import Measurement
 
 NAMES = ("attribute_inference",)
-# an overfitted model need not show: where columns are mostly categories, redrawing some of them blurs a match but leaves
-# the secret as likely as an outsider thinks it is
+# an overfitted model need not show: where columns are mostly categories, redrawing some of them blurs a match but
+# leaves the secret as likely as an outsider thinks it is
 CONTROLS = {"attribute_inference": Plan(0.0, NAMES, sees=("copies",))}
 
 HIDDEN = 4  # groups of columns hidden in turn from an attacker who knows all others, at most

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import click
-import numpy as np
 
 from gateway.bundle import check_output
 from gateway.check import Checked, check_file
@@ -53,9 +52,15 @@ from gateway.progress import Progress
     type=click.Choice(["text", "json", "sarif", "junit"]),
     default="text",
     show_default=True,
-    help="json: every finding; sarif: SARIF 2.1.0 for code scanning; junit: JUnit XML for test reports.",
+    help="text and json: every finding with its exact values; sarif: SARIF 2.1.0 for code scanning; junit: JUnit XML "
+    "for test reports, both without measured values.",
 )
 @click.option("--json", "output_format", flag_value="json", help="The same as --format json.")
+@click.option(
+    "--exact",
+    is_flag=True,
+    help="Put the measured values into sarif and junit as well: such a file stays with the custodian.",
+)
 @click.option(
     "--out", type=FILE, help="Write what --format asks for to this file, readable by its owner alone, not to stdout."
 )
@@ -70,13 +75,20 @@ def check(
     policy_name: str,
     report: Path | None,
     output_format: str,
+    exact: bool,
     out: Path | None,
     quiet: bool,
 ) -> None:
     """Hold SYNTHETIC (CSV or Parquet, made by any tool) against a policy. Writes no record and uses no attempt.
 
-    What it prints or writes is exact and stays with the custodian: repeated to a requester it is an oracle. Keep it out
-    of logs and reports that others can read.
+    Text, json and the report page are exact and stay with the custodian: repeated to a requester they are an oracle.
+    Keep them out of logs and reports that others can read. sarif and junit say which limits are met, or the verdict
+    alone where the policy discloses no more; they hold measured values only with --exact.
+
+    The same files, policy and dictionary get the same answer, number for number. A changed byte in any of them is a new
+    look with new random draws, and no look is counted: bound the looks of whoever may change a file and ask again.
+
+    A holdout that shares more rows with the real table than chance explains is refused: it hides copies.
 
     \b
     Example:
@@ -84,7 +96,6 @@ def check(
     """
     if out is not None:
         check_output(out)
-    seed = np.random.SeedSequence()
     with Progress(quiet=quiet) as progress:
         checked = check_file(
             synthetic,
@@ -94,27 +105,29 @@ def check(
             policy_name,
             report,
             earlier=earlier,
-            seed=seed,
             progress=progress,
         )
     decision = checked.decision
     if out is not None:
-        write_private(out, _formatted(checked, synthetic, output_format).encode())
-        click.echo(f"{in_brief(decision)}; {out.name} holds exact values and stays with the custodian", err=True)
+        write_private(out, _formatted(checked, synthetic, output_format, exact=exact).encode())
+        holds = "holds exact values and stays with the custodian"
+        if output_format in ("sarif", "junit") and not exact:
+            holds = "holds no measured value"
+        click.echo(f"{in_brief(decision, checked.policy.disclosure)}; {out.name} {holds}", err=True)
     elif output_format == "text":
         echo_decision(decision)
         click.echo(in_brief(decision))
     else:
-        click.echo(_formatted(checked, synthetic, output_format), nl=False)
+        click.echo(_formatted(checked, synthetic, output_format, exact=exact), nl=False)
     sys.exit(Exit.ALLOWED if decision.allowed else Exit.DENIED)
 
 
-def _formatted(checked: Checked, synthetic: Path, output_format: str) -> str:
+def _formatted(checked: Checked, synthetic: Path, output_format: str, *, exact: bool) -> str:
     decision = checked.decision
     if output_format == "sarif":
-        return sarif(decision, checked.policy, synthetic)
+        return sarif(decision, checked.policy, synthetic, exact=exact)
     if output_format == "junit":
-        return junit(decision, checked.policy, checked.seconds)
+        return junit(decision, checked.policy, checked.seconds, exact=exact)
     if output_format == "json":
         return json.dumps(decision.to_dict(), indent=2, allow_nan=False) + "\n"
     return "\n".join([*map(sentence, decision.findings), in_brief(decision)]) + "\n"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import click
 
 from gateway.formats.finding import bounds, measured
@@ -16,8 +18,10 @@ def echo_decision(decision: Decision) -> None:
         click.echo(f"{mark} {finding.measure:{width}}  {measured(finding)}  limit {bounds(finding.limit)}", err=True)
 
 
-def in_brief(decision: Decision) -> str:
-    """The decision in a line."""
+def in_brief(decision: Decision, disclosure: Literal["verdict", "findings"] = "findings") -> str:
+    """The decision in a line; how many limits are not met only where that may be told."""
     if decision.allowed:
         return "ALLOWED"
+    if disclosure == "verdict":
+        return "DENIED"
     return f"DENIED: {len(decision.unmet)} of {len(decision.findings)} limits"

@@ -1,12 +1,20 @@
-"""What does one finding say, in a line without a cell value?"""
+"""What does one finding say, in a line without a cell value, and what of it may travel?"""
 
 from __future__ import annotations
 
 import math
+from typing import Literal
 
-from policies import Finding, Limit
+from policies import Finding, Limit, Policy
 
 CONFIDENTIAL = "Exact measured values: they stay with the custodian. Repeated to a requester they are an oracle."
+
+COARSE = {
+    "findings": "Which limits are met, and no measured value. Repeated to a requester even this is an oracle.",
+    "verdict": "The verdict and nothing else, as the policy asks. Repeated to a requester even this is an oracle.",
+}
+WHOLE = "policy"  # the one rule, result or case where nothing but the verdict may travel
+Outcome = Literal["met", "not met", "inconclusive"]
 
 
 def bounds(limit: Limit) -> str:
@@ -22,12 +30,36 @@ def bounds(limit: Limit) -> str:
 
 
 def measured(finding: Finding) -> str:
-    """The number with its interval, or why there is none."""
-    if finding.status != "measured" or not math.isfinite(finding.value):
-        return f"{finding.status}{': ' + finding.reason if finding.reason else ''}"
+    """The number with its interval, or why there is none; where only the interval is in the way, both."""
+    why = f"{finding.status}{': ' + finding.reason if finding.reason else ''}"
+    if not (finding.status == "measured" or finding.undecided) or not math.isfinite(finding.value):
+        return why
     if finding.lower == finding.upper:
         return f"{finding.value:.4g}"
-    return f"{finding.value:.3f} [{finding.lower:.3f}, {finding.upper:.3f}]"
+    number = f"{finding.value:.3f} [{finding.lower:.3f}, {finding.upper:.3f}]"
+    return f"{number}, {why}" if finding.undecided else number
+
+
+def outcome(finding: Finding) -> Outcome:
+    """All of a finding that may travel; what was not measured, for whatever reason, is inconclusive.
+
+    Where only the interval is in the way the limit is not met, and no more: that the value itself meets it is exact.
+    """
+    if finding.met:
+        return "met"
+    return "not met" if finding.status == "measured" or finding.undecided else "inconclusive"
+
+
+def coarsely(finding: Finding) -> str:
+    """Measure, limit and outcome in one sentence, without a number that depends on the rows."""
+    limit = f"{finding.measure}: the limit of {bounds(finding.limit)}"
+    told = outcome(finding)
+    return f"{limit} is {told}." if told != "inconclusive" else f"{limit} is not met, the measurement is inconclusive."
+
+
+def confidentiality(policy: Policy, *, exact: bool) -> str:
+    """What a file says of itself: who may see it."""
+    return CONFIDENTIAL if exact else COARSE[policy.disclosure]
 
 
 def sentence(finding: Finding) -> str:

@@ -1,6 +1,8 @@
 """How does a decision read to a code scanner? SARIF 2.1.0 (OASIS standard, 2020, with errata 01).
 
-A rule per limited measure, a result per limit that is not met; what could not be measured fails as well.
+A rule per limited measure, a result per limit that is not met; what could not be measured fails as well. Where the
+policy discloses no more than its verdict, one rule and at most one result. Measured values are in it only where they
+are asked for.
 """
 
 from __future__ import annotations
@@ -14,23 +16,34 @@ from urllib.parse import quote
 
 from audit.report.glossary import entry
 from gateway.exits import Exit
-from gateway.formats.finding import CONFIDENTIAL, bounds, sentence
+from gateway.formats.finding import WHOLE, bounds, coarsely, confidentiality, outcome, sentence
 from gateway.provenance import DISTRIBUTION
 from policies import Decision, Finding, Policy
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
 
-def sarif(decision: Decision, policy: Policy, checked: Path) -> str:
+def sarif(decision: Decision, policy: Policy, checked: Path, *, exact: bool = False) -> str:
     """One run over the file that was checked, with the exit status the command ends with."""
-    rules = [finding.measure for finding in decision.findings]
     uri = _uri(checked)
+    if policy.disclosure == "verdict" and not exact:
+        rules = [_rule_of(WHOLE, "Policy", "All limits of the policy together.", "The policy names its limits.")]
+        failed = [] if decision.allowed else [_result(WHOLE, 0, decision, uri, "The policy is not met.", {})]
+        counted = {}
+    else:
+        rules = [_rule(finding) for finding in decision.findings]
+        order = [finding.measure for finding in decision.findings]
+        failed = [
+            _result(each.measure, order.index(each.measure), decision, uri, *_told(each, exact=exact))
+            for each in decision.unmet
+        ]
+        counted = {"limits": len(decision.findings)}
     run = {
         "tool": {
             "driver": {
                 "name": "Sluice",
                 "semanticVersion": metadata.version(DISTRIBUTION),
-                "rules": [_rule(finding) for finding in decision.findings],
+                "rules": rules,
             }
         },
         "automationDetails": {"id": f"gateway-check/{decision.policy}/"},
@@ -42,13 +55,13 @@ def sarif(decision: Decision, policy: Policy, checked: Path) -> str:
             }
         ],
         "artifacts": [{"location": {"uri": uri}, "roles": ["analysisTarget"]}],
-        "results": [_result(finding, rules.index(finding.measure), decision, uri) for finding in decision.unmet],
+        "results": failed,
         "properties": {
-            "confidential": CONFIDENTIAL,
+            "confidential": confidentiality(policy, exact=exact),
             "policy": decision.policy,
             "cites": list(policy.cites),
             "allowed": decision.allowed,
-            "limits": len(decision.findings),
+            **counted,
         },
     }
     return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2, allow_nan=False) + "\n"
@@ -56,30 +69,45 @@ def sarif(decision: Decision, policy: Policy, checked: Path) -> str:
 
 def _rule(finding: Finding) -> dict[str, Any]:
     about = entry(finding.measure)
+    limit = f"Limit: {bounds(finding.limit)}. Source: {finding.limit.source}"
+    return _rule_of(finding.measure, about.title, about.plain, limit)
+
+
+def _rule_of(name: str, title: str, plain: str, more: str) -> dict[str, Any]:
     return {
-        "id": finding.measure,
-        "shortDescription": {"text": about.title},
-        "fullDescription": {"text": about.plain},
-        "help": {"text": f"Limit: {bounds(finding.limit)}. Source: {finding.limit.source}"},
+        "id": name,
+        "shortDescription": {"text": title},
+        "fullDescription": {"text": plain},
+        "help": {"text": more},
         "defaultConfiguration": {"level": "error"},
         "properties": {"tags": ["privacy"]},
     }
 
 
-def _result(finding: Finding, rule: int, decision: Decision, uri: str) -> dict[str, Any]:
+def _told(finding: Finding, *, exact: bool) -> tuple[str, dict[str, Any]]:
+    """Message and properties of a limit that is not met."""
+    whole = finding.to_dict()
+    if exact:
+        return sentence(finding), {key: value for key, value in whole.items() if key != "measure"}
+    return coarsely(finding), {"limit": whole["limit"], "outcome": outcome(finding)}
+
+
+def _result(
+    name: str, rule: int, decision: Decision, uri: str, message: str, properties: dict[str, Any]
+) -> dict[str, Any]:
     # the same limit of the same policy on the same file is the same alert, whatever it measured this time
-    identity = hashlib.sha256("\n".join((decision.policy, finding.measure, uri)).encode()).hexdigest()
+    identity = hashlib.sha256("\n".join((decision.policy, name, uri)).encode()).hexdigest()
     return {
-        "ruleId": finding.measure,
+        "ruleId": name,
         "ruleIndex": rule,
         "kind": "fail",
         "level": "error",
-        "message": {"text": sentence(finding)},
+        "message": {"text": message},
         "locations": [
             {"physicalLocation": {"artifactLocation": {"uri": uri, "index": 0}, "region": {"startLine": 1}}},
         ],
         "partialFingerprints": {"policyLimitFile/v1": identity},
-        "properties": {key: value for key, value in finding.to_dict().items() if key != "measure"},
+        "properties": properties,
     }
 
 

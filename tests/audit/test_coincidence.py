@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.typing import NDArray
 
 from audit import coincidence
-from audit.coincidence import COPIED, _Density, chance_of_copying
+from audit.coincidence import COPIED, _Density, chance_of_copying, strangers_alike
 from audit.tables import AuditTables
 from tests.audit.tables import SHARES, patients, put_together, skewed
 
@@ -83,3 +84,26 @@ def test_more_different_rows_than_are_asked_for_count_fully(
     assert rows[known].nunique() == 10
     assert (after[~known] == 1).all()
     assert (before < 1).all()
+
+
+def coded(frame: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Codes of values and of whole rows of a table of categories."""
+    values = np.column_stack([frame[name].cat.codes for name in frame]).astype(np.int64)
+    return values, np.unique(values, axis=0, return_inverse=True)[1]
+
+
+@pytest.mark.parametrize("width", [4, 6, 8, 10])
+def test_strangers_are_alike_about_as_often_as_the_population_has_it(rng: np.random.Generator, width: int) -> None:
+    """Known by construction; kernels that leave equal rows out say too little, but no less than a tenth."""
+    values, row = coded(skewed(800, width, rng))
+    true = float((np.array(SHARES) ** 2).sum()) ** width
+    assert true / 10 < strangers_alike(values, row, np.arange(800), rng) < 1.5 * true
+
+
+def test_rows_that_two_files_share_do_not_make_strangers_alike(rng: np.random.Generator) -> None:
+    table = patients(400, rng).apply(lambda column: pd.Series(pd.Categorical(column)))
+    apart = strangers_alike(*coded(table), np.arange(400), rng)
+    table.iloc[200:300] = table.iloc[:100].to_numpy()
+    shared = strangers_alike(*coded(table), np.arange(400), rng)
+    assert shared < 3 * apart + 1e-9
+    assert shared * 200 * 200 < 0.1

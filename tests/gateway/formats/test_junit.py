@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 from junitparser import Failure, JUnitXml, TestCase, TestSuite
 
 from gateway.formats.junit import junit
-from tests.gateway.formats.decisions import MIXED, allowed, mixed
+from tests.gateway.formats.decisions import MIXED, SILENT, allowed, leaked, mixed, telling
 
 
 def suite_of(text: str) -> TestSuite:
@@ -37,7 +37,7 @@ def test_the_counts_are_those_a_parser_comes_to_itself() -> None:
 
 
 def test_a_failure_tells_a_broken_limit_from_one_that_was_not_measured() -> None:
-    found = cases(suite_of(junit(mixed(), MIXED, 1)))
+    found = cases(suite_of(junit(mixed(), MIXED, 1, exact=True)))
     kinds = {}
     for name, case in found.items():
         for result in case.result:
@@ -55,16 +55,40 @@ def test_a_failure_tells_a_broken_limit_from_one_that_was_not_measured() -> None
 
 
 def test_an_allowed_file_has_no_failure() -> None:
-    suite = suite_of(junit(*allowed(), 1))
+    suite = suite_of(junit(*allowed(), 1, exact=True))
     assert (suite.tests, suite.failures) == (1, 0)
     [case] = suite
     assert case.is_passed
     assert "0.510 [0.480, 0.540]" in case.system_out
+    [case] = suite_of(junit(*allowed(), 1))
+    assert case.system_out == "membership_auc: the limit of at most 0.55 is met."
+
+
+def test_no_measured_number_is_in_it_unless_it_is_asked_for() -> None:
+    assert leaked(telling(), junit(telling(), MIXED, 1, exact=True)) >= {"517", "482", "739"}
+    coarse = junit(telling(), MIXED, 1)
+    assert not leaked(telling(), coarse)
+    found = cases(suite_of(coarse))
+    assert found["membership_auc"].system_out == "membership_auc: the limit of at most 0.55 is met."
+    [broken], [open_] = found["k_map"].result, found["singling_out"].result
+    assert (broken.type, broken.message) == ("limit", "k_map: the limit of at least 11 is not met.")
+    assert open_.type == "inconclusive"
+    assert open_.message == "singling_out: the limit of at most 0.05 is not met, the measurement is inconclusive."
+
+
+def test_a_policy_that_discloses_its_verdict_alone_has_one_case() -> None:
+    suite = suite_of(junit(telling(), SILENT, 1))
+    assert (suite.tests, suite.failures, len(cases(suite))) == (1, 1, 1)
+    text = junit(telling(), SILENT, 1)
+    assert not [name for name in MIXED.limits if name in text]
+    allowed_alone = suite_of(junit(allowed()[0], SILENT, 1))
+    assert (allowed_alone.tests, allowed_alone.failures) == (1, 0)
+    assert suite_of(junit(telling(), SILENT, 1, exact=True)).tests == len(MIXED.limits)
 
 
 def test_what_xml_cannot_hold_is_replaced_and_what_it_can_is_kept() -> None:
     """A control character in a policy's text would make a file that no parser reads."""
-    text = junit(mixed(), MIXED, 1)
+    text = junit(mixed(), MIXED, 1, exact=True)
     assert text.startswith('<?xml version="1.0" encoding="UTF-8"?>')
     assert "\x01" not in text
     root = ET.fromstring(text)  # noqa: S314  # our own file
@@ -73,8 +97,9 @@ def test_what_xml_cannot_hold_is_replaced_and_what_it_can_is_kept() -> None:
 
 
 def test_the_file_names_policy_and_citations_and_says_that_it_stays_with_the_custodian() -> None:
-    properties = [(each.name, each.value) for each in suite_of(junit(mixed(), MIXED, 1)).properties()]  # type: ignore[no-untyped-call]
+    properties = [(each.name, each.value) for each in suite_of(junit(mixed(), MIXED, 1, exact=True)).properties()]  # type: ignore[no-untyped-call]
     assert ("policy", "p.1") in properties
     assert ("decision", "denied") in properties
     assert ("cites", "45 CFR 164.514") in properties
     assert any(name == "confidential" and "stay with the custodian" in value for name, value in properties)
+    assert "no measured value" in junit(mixed(), MIXED, 1)

@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from sarif_pydantic import Sarif  # type: ignore[import-untyped]
 
 from gateway.formats.sarif import sarif
-from tests.gateway.formats.decisions import HOSTILE, MIXED, allowed, mixed
+from tests.gateway.formats.decisions import HOSTILE, MIXED, SILENT, allowed, leaked, mixed, telling
 
 
 def closed(required: list[str], **properties: Any) -> dict[str, Any]:
@@ -107,7 +107,7 @@ def run_of(text: str) -> dict[str, Any]:
 
 
 def test_a_denial_has_one_rule_per_limit_and_one_result_per_limit_not_met() -> None:
-    run = run_of(sarif(mixed(), MIXED, Path("synthetic.csv")))
+    run = run_of(sarif(mixed(), MIXED, Path("synthetic.csv"), exact=True))
     rules = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
     assert rules == list(MIXED.limits)
     assert [result["ruleId"] for result in run["results"]] == [f.measure for f in mixed().unmet]
@@ -124,8 +124,34 @@ def test_an_allowed_file_has_no_result_and_the_exit_status_of_success() -> None:
     assert (run["results"], run["invocations"][0]["exitCode"], run["properties"]["allowed"]) == ([], 0, True)
 
 
-def test_a_message_says_number_interval_and_limit() -> None:
-    run = run_of(sarif(mixed(), MIXED, Path("synthetic.csv")))
+def test_no_measured_number_is_in_it_unless_it_is_asked_for() -> None:
+    exact = sarif(telling(), MIXED, Path("synthetic.csv"), exact=True)
+    coarse = sarif(telling(), MIXED, Path("synthetic.csv"))
+    assert leaked(telling(), exact) >= {"739", "286", "369"}  # of limits not met
+    assert not leaked(telling(), coarse)
+    results = {result["ruleId"]: result for result in run_of(coarse)["results"]}
+    assert results.keys() == {finding.measure for finding in telling().unmet}
+    assert results["k_map"]["message"]["text"] == "k_map: the limit of at least 11 is not met."
+    assert results["k_map"]["properties"]["outcome"] == "not met"
+    assert results["k_map"]["properties"]["limit"]["min"] == 11
+    assert {results[name]["properties"]["outcome"] for name in ("singling_out", "near_copy_excess")} == {"inconclusive"}
+    assert "no measured value" in run_of(coarse)["properties"]["confidential"]
+
+
+def test_a_policy_that_discloses_its_verdict_alone_has_one_rule_and_one_result() -> None:
+    text = sarif(telling(), SILENT, Path("synthetic.csv"))
+    run = run_of(text)
+    [rule], [result] = run["tool"]["driver"]["rules"], run["results"]
+    assert rule["id"] == result["ruleId"] == "policy"
+    assert not [name for name in MIXED.limits if name in text]
+    assert "limits" not in run["properties"]
+    assert (run["invocations"][0]["exitCode"], run["properties"]["allowed"]) == (3, False)
+    assert run_of(sarif(allowed()[0], SILENT, Path("synthetic.csv")))["results"] == []
+    assert len(run_of(sarif(telling(), SILENT, Path("s.csv"), exact=True))["results"]) == len(telling().unmet)
+
+
+def test_a_message_says_number_interval_and_limit_where_it_is_asked_to() -> None:
+    run = run_of(sarif(mixed(), MIXED, Path("synthetic.csv"), exact=True))
     messages = {result["ruleId"]: result["message"]["text"] for result in run["results"]}
     assert messages["k_map"] == "k_map is 3; the limit of at least 11 is not met."
     assert messages["rare_copies"] == "rare_copies is missing: not measured; the limit of at most 0 is not met."
@@ -162,5 +188,6 @@ def test_the_file_is_named_relative_to_the_checkout_and_no_folder_outside_it_is_
     assert "somewhere" not in json.dumps(run)
 
 
-def test_the_file_says_that_it_stays_with_the_custodian() -> None:
-    assert "stay with the custodian" in run_of(sarif(mixed(), MIXED, Path("s.csv")))["properties"]["confidential"]
+def test_a_file_of_exact_values_says_that_it_stays_with_the_custodian() -> None:
+    run = run_of(sarif(mixed(), MIXED, Path("s.csv"), exact=True))
+    assert "stay with the custodian" in run["properties"]["confidential"]
