@@ -28,6 +28,7 @@ from gateway.errors import GatewayError, OutputError
 from gateway.ledger import Attempt
 from gateway.workspace import Workspace
 from policies import Decision, Finding, Limit
+from policies.diff import held_to
 
 _LARGEST = 1 << 34  # bytes of one file of a bundle
 _ENDING = frozenset({"revoke", "supersede"})
@@ -37,7 +38,9 @@ _ENDING = frozenset({"revoke", "supersede"})
 class Answer:
     """A decision on record. ``decision`` has the exact values, None where the evidence is no longer at hand.
 
-    ``written_to`` is where the bundle was put then, empty where that is not known any more.
+    ``written_to`` is where the bundle was put then, empty where that is not known any more. ``reworded`` says that the
+    record is of other texts of policy or dictionary than those of now, which hold a release to the same: the record
+    names those it was decided under, and the evidence holds them.
     """
 
     record: ReleaseRecord
@@ -46,6 +49,7 @@ class Answer:
     folder: Path
     decision: Decision | None
     written_to: str
+    reworded: bool = False
 
     @property
     def report(self) -> Path:
@@ -117,7 +121,11 @@ class Answer:
 def request_body(case: Case, rows: int) -> dict[str, Any]:
     """What is asked, as the ledger keeps it; ``request`` is the digest by which the very same is known again.
 
-    Who asks makes no difference, unless approvals are demanded, which neither requester nor operator may give.
+    The ledger names policy and dictionary by their bytes. The very same is asked where they say the same, whatever
+    their comments, their layout and the sources of the policy's numbers: an edit that holds the release to nothing else
+    is no new look. The policy's name and purpose count, and all descriptions in the dictionary, since a bundle shows
+    them. Who asks makes no difference, unless approvals are demanded, which neither requester nor operator may give.
+    A request that was digested otherwise, by a version before, is not known again and counts as a new one.
     """
     body = {
         "commitment": case.commitment,
@@ -126,8 +134,13 @@ def request_body(case: Case, rows: int) -> dict[str, Any]:
         "settings": dict(case.settings),
         "rows": rows,
     }
-    terms = case.oversight
-    asked = {**body, "people": [terms.requester, terms.operator] if terms.count else None}
+    terms, policy = case.oversight, case.policy
+    asked = {
+        **{name: body[name] for name in ("commitment", "settings", "rows")},
+        "policy": {"id": policy.id, "purpose": policy.purpose, "heldTo": held_to(policy)},
+        "dictionary": case.dictionary.model_dump_json(exclude_none=True),  # as text: the order of columns counts
+        "people": [terms.requester, terms.operator] if terms.count else None,
+    }
     text = json.dumps(asked, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return {**body, "request": hashlib.sha256(text.encode()).hexdigest()}
 
@@ -175,7 +188,8 @@ def find_answer(workspace: Workspace, case: Case, request: str, now: datetime) -
     evidence = _evidence(folder, record.evidence_sha256)
     decision = None if evidence is None else _decision(evidence["decision"])
     written_to = "" if evidence is None else str(evidence.get("writtenTo") or "")
-    return Answer(record, envelope, event, folder, decision, written_to)
+    reworded = (record.policy.sha256, record.dictionary.sha256) != (case.policy_digest, case.dictionary_digest)
+    return Answer(record, envelope, event, folder, decision, written_to, reworded)
 
 
 def _said_of(record: ReleaseRecord, envelope: bytes, workspace: Workspace, now: datetime) -> tuple[ReleaseAction, ...]:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import bdtrc
 
+from audit.outcome import FEWEST
 from gateway.earlier import NOTHING_EARLIER
+from gateway.halves import HOLDOUT_SHARE
 from gateway.intake import TypedTable
 from gateway.votes import Ballot, Part, ballot_seeds
 from policies import Dictionary, Policy
+from policies.model import PrivateGate
 from synth.dp.votes import chance_to_pass
 
 FEWEST_PEOPLE = 200  # in a part; house: below, point values scatter so much that innocent parts say no
+LEAST_LARGE_ENOUGH = 0.5  # chance that so many parts as are needed can measure anything; house
 LARGEST_LOSS = 0.01  # chance that noise alone refuses what every part admits
 TRIALS = 5
 _MOST_PEOPLE = 3_000  # of a trial part's side
@@ -25,8 +31,10 @@ Draw = Callable[[int, int, np.random.Generator], TypedTable]
 
 @dataclass(frozen=True)
 class GateOutlook:
-    """``people`` are those expected in a part; chances are of the noise alone, for a release that every part admits to
-    be refused and for one that half of them admit to be made.
+    """``people`` are those expected in a part; chances are of the noise alone: for a release that every part admits to
+    be refused, for one that half of them admit to be made, and for one that none of them admits. ``large_enough`` is
+    the chance that so many parts as are needed have the people, on either side, that rates and distances ask for; None
+    where nobody says how many the table holds.
 
     ``admitted`` of ``trials`` parts of random people let a release of more such people out; ``met`` says so by limit.
     """
@@ -37,6 +45,8 @@ class GateOutlook:
     people: int | None
     refused_by_noise: float
     half_let_out: float
+    none_let_out: float
+    large_enough: float | None
     trials: int
     admitted: int
     met: dict[str, int]
@@ -57,6 +67,7 @@ def outlook_gate(
     if gate is None:
         return None
     expected = round(people / gate.parts)
+    enough = None if dictionary.people is None else enough_parts(gate, dictionary.people)
     lost = 1 - chance_to_pass(gate.parts, gate.quorum, gate.epsilon)
     candidate = draw(min(people, _CANDIDATE_PEOPLE), 0, rng)
     ballot = Ballot(candidate, dictionary, policy, {}, NOTHING_EARLIER, ballot_seeds(rng, TRIALS))
@@ -79,15 +90,29 @@ def outlook_gate(
         people=None if dictionary.people is None else expected,
         refused_by_noise=lost,
         half_let_out=chance_to_pass(gate.parts // 2, gate.quorum, gate.epsilon),
+        none_let_out=gate.slip,
+        large_enough=enough,
         trials=TRIALS,
         admitted=admitted,
         met={name: met[name] for name in policy.limits},
-        warnings=_warnings(expected if dictionary.people is not None else None, lost, admitted),
+        warnings=_warnings(expected if dictionary.people is not None else None, enough, lost, admitted),
     )
 
 
-def _warnings(expected: int | None, lost: float, admitted: int) -> tuple[str, ...]:
+def enough_parts(gate: PrivateGate, people: int) -> float:
+    """Chance that the quorum of parts, or more, have ``FEWEST`` people to learn from and ``FEWEST`` held out.
+
+    In a part that has fewer, every rate and distance is inconclusive, and the part says no to whatever it is asked.
+    Each person's part and side are lots, so that the people on one side of a part are binomial.
+    """
+    sides = (bdtrc(FEWEST - 1, people, share / gate.parts) for share in (HOLDOUT_SHARE, 1 - HOLDOUT_SHARE))
+    return float(bdtrc(gate.quorum - 1, gate.parts, math.prod(sides)))
+
+
+def _warnings(expected: int | None, enough: float | None, lost: float, admitted: int) -> tuple[str, ...]:
     said = []
+    if enough is not None and enough < LEAST_LARGE_ENOUGH:
+        said.append(f"too few parts would have {FEWEST} people on either side: a release is refused unread")
     if expected is not None and expected < FEWEST_PEOPLE:
         said.append(
             f"parts of {expected} people are few: with fewer than {FEWEST_PEOPLE} figures scatter; ask for fewer"

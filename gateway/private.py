@@ -7,6 +7,7 @@ import hmac
 from dataclasses import dataclass
 from typing import Self
 
+from audit.outcome import FEWEST
 from audit.record.claim import PrivacyClaim
 from audit.sides import REFERENCE_ROWS
 from gateway.assessment import threads_for
@@ -15,10 +16,11 @@ from gateway.errors import BudgetExhaustedError
 from gateway.halves import HOLDOUT_SHARE, LoneHalves, split_key, vote_key
 from gateway.intake import TypedTable
 from gateway.ledger import Attempt, Charge, Ledger, Unit, UnitError
+from gateway.outlook_gate import LEAST_LARGE_ENOUGH, enough_parts
 from gateway.progress import Progress
 from gateway.settings import SynthesizerSettings
 from policies import Dictionary, DictionaryError, Policy, PolicyError
-from policies.model import LifetimeBudget
+from policies.model import LifetimeBudget, PrivateGate
 from synth import PrivateHybridSynthesizer
 from synth.dp.budget import PrivacyBudget
 from synth.dp.events import Event, PureEvent
@@ -55,7 +57,7 @@ class PlannedRelease:
             Its facts are not public, or one patient's contribution is unbounded.
         PolicyError
             Delta is not below one in the number of patients; or, under a private gate, the dictionary states fewer
-            people than the policy asks for.
+            people than the policy asks for, or too few for its parts.
         GatewayError
             The settings name what does not exist under differential privacy.
         SynthesisError
@@ -68,11 +70,8 @@ class PlannedRelease:
         people = dictionary.people
         check_deltas(policy.id, people, demanded.delta, demanded.lifetime_budget.delta)
         asked = policy.private_gate
-        if asked is not None and people is not None and people < policy.minimum_people:
-            raise PolicyError(
-                f"{policy.id}: the dictionary says the table holds {people} people, fewer than the "
-                f"{policy.minimum_people} the policy asks for: collect more people before asking for a release"
-            )
+        if asked is not None and people is not None:
+            check_people(policy.id, people, policy.minimum_people, asked)
         gate = None if asked is None else decision_event(asked.epsilon)
         synthesizer = PrivateHybridSynthesizer(
             dictionary,
@@ -182,6 +181,27 @@ def check_deltas(policy: str, people: int | None, *deltas: float) -> None:
                 f"{policy}: delta {delta:g} is above {LARGEST_BLIND_DELTA:g}, and the dictionary does not say how many "
                 "people the table is publicly known to hold: state people there, or a smaller delta"
             )
+
+
+def check_people(policy: str, people: int, minimum: int, gate: PrivateGate) -> None:
+    """Refuse so few stated people that a private gate could only say no: that would cost as much as a release.
+
+    Raises
+    ------
+    PolicyError
+        Fewer than ``minimum``; or more likely than not too few parts have the people that an audit asks for.
+    """
+    stated = f"{policy}: the dictionary says the table holds {people} people"
+    if people < minimum:
+        raise PolicyError(
+            f"{stated}, fewer than the {minimum} the policy asks for: collect more people before asking for a release"
+        )
+    if enough_parts(gate, people) < LEAST_LARGE_ENOUGH:
+        raise PolicyError(
+            f"{stated}, about {people / gate.parts:.3g} in each of the private gate's {gate.parts} parts: fewer than "
+            f"the {gate.quorum} parts it needs would have {FEWEST} people learned from and {FEWEST} held out, without "
+            "which rates and distances are inconclusive; ask for fewer parts, or collect more people"
+        )
 
 
 def earlier_names(ledger: Ledger, policy: Policy, dataset: str, commitment: str, before: int) -> tuple[str, ...]:

@@ -124,6 +124,9 @@ class Outcome:
             "decidedAt": f"{answer.record.decided_at:%Y-%m-%dT%H:%M:%SZ}",
             "writtenTo": answer.written_to or None,
             "bundleHeld": self.bundle is not None,
+            "policyDigest": answer.record.policy.sha256,
+            "dictionaryDigest": answer.record.dictionary.sha256,
+            "reworded": answer.reworded,
         }
 
 

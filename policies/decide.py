@@ -12,11 +12,17 @@ from policies.measurement import Measurement, Status
 from policies.model import Limit, Policy
 
 FindingStatus = Literal["missing"] | Status
+_ABSURD = 1_000_000  # rows, people or attacks, beyond which no figure is told
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One limit beside what was measured for it."""
+    """One limit beside what was measured for it.
+
+    ``undecided`` says that the number stands and is within its limit, and that only its interval reaches beyond: then
+    the status is ``inconclusive``, and the reason names how many could decide. The reason follows from the exact values
+    and stays with the custodian as they do (I-7).
+    """
 
     measure: str
     limit: Limit
@@ -26,6 +32,7 @@ class Finding:
     status: FindingStatus
     met: bool
     reason: str = ""
+    undecided: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """The shape ``--json`` prints; a number that does not exist is ``null``."""
@@ -71,8 +78,9 @@ def decide(policy: Policy, measured: Iterable[Measurement]) -> Decision:
     """Hold a release against its policy; what was not measured counts as not met.
 
     A limit is met only by a ``measured`` number whose *unfavourable* end of the interval lies within the bounds
-    (I-6), at no less than the policy's confidence and on no fewer cases than the limit asks for. Two measurements of
-    one name contradict each other and count as failed. Measurements that no limit names are ignored, so losing a name
+    (I-6), at no less than the policy's confidence and on no fewer cases than the limit asks for. A number within its
+    limit whose interval reaches beyond is as unmet as one outside, but ``inconclusive``. Two measurements of one name
+    contradict each other and count as failed. Measurements that no limit names are ignored, so losing a name
     can never turn a denial into an allowance (I-4).
     """
     return _held(policy, policy.demands(), measured)
@@ -117,16 +125,37 @@ def _finding(name: str, limit: Limit, found: list[Measurement], confidence: floa
         reason = f"it rests on {m.n} of the {limit.fewest} the policy asks for"
         return Finding(name, limit, m.value, m.lower, m.upper, "inconclusive", False, reason)
     met = m.status == "measured" and _interval_within(limit, m)
+    if not met and _is_evidence(m) and met_at_point(limit, m):
+        return Finding(name, limit, m.value, m.lower, m.upper, "inconclusive", False, _undecided(limit, m), True)
     return Finding(name, limit, m.value, m.lower, m.upper, m.status, met, m.reason)
 
 
+def _undecided(limit: Limit, m: Measurement) -> str:
+    """How many of what the measure counts could decide, if the value stays; half-widths shrink with the root of n."""
+    told = f"n = {m.n} cannot decide"
+    if m.n < 1:
+        return told
+    beyond = [(limit.min, m.lower)] if limit.min is not None and m.lower < limit.min else []
+    beyond += [(limit.max, m.upper)] if limit.max is not None and m.upper > limit.max else []
+    if any(bound == m.value for bound, _ in beyond):
+        return f"{told}; no number could, while the value is the limit itself"
+    ratio = max((end - m.value) / (bound - m.value) for bound, end in beyond)
+    needed = m.n * ratio * ratio * (1 - 1e-9)  # less what rounding may have added
+    if needed > _ABSURD:
+        return f"{told}; more than a million could, if the value stays"
+    return f"{told}; about {max(math.ceil(needed), m.n + 1)} could, if the value stays"
+
+
+def _is_evidence(m: Measurement) -> bool:
+    """An interval that is not finite or does not hold its value is none."""
+    return all(map(math.isfinite, (m.value, m.lower, m.upper))) and m.lower <= m.value <= m.upper
+
+
 def _interval_within(limit: Limit, m: Measurement) -> bool:
-    """The whole interval inside the bounds; one that is not finite or does not hold its value is no evidence."""
-    if not (math.isfinite(m.value) and math.isfinite(m.lower) and math.isfinite(m.upper)):
-        return False
-    if not m.lower <= m.value <= m.upper:
-        return False
-    return (limit.min is None or m.lower >= limit.min) and (limit.max is None or m.upper <= limit.max)
+    """The whole interval inside the bounds."""
+    return (
+        _is_evidence(m) and (limit.min is None or m.lower >= limit.min) and (limit.max is None or m.upper <= limit.max)
+    )
 
 
 def _number(value: float) -> float | None:

@@ -85,7 +85,9 @@ def compare(a: Policy, b: Policy) -> Comparison:
 
     For one and the same set of measurements the verdict is exact: a stricter policy allows nothing that the other one
     denies. What moves the measurements themselves (the attacker, the attempts that share the confidence) is called
-    ``changed``: more attempts are more tries, each with a wider interval.
+    ``changed``. More attempts cut both ways: each candidate has a wider interval, which may be denied where fewer
+    attempts allow it, and there is one try more, which may be allowed where fewer attempts refuse it unread. In the
+    parts of a private gate values are held without their intervals, but a wide one still makes some inconclusive.
     """
     changes = [*_limits(a, b), *_privacy(a, b), *_gate(a, b), *_approvals(a, b)]
     for name in Policy.model_fields:
@@ -94,6 +96,26 @@ def compare(a: Policy, b: Policy) -> Comparison:
             changes.append(_change(name, _effect(name, before, after), before, after))
     changes.sort(key=lambda change: _ORDER.index(change.effect))
     return Comparison(a.id, b.id, tuple(changes))
+
+
+def held_to(policy: Policy) -> dict[str, Any]:
+    """What the policy holds a release to, without words and sources, as plain JSON values.
+
+    Equal for two policies exactly where ``compare`` calls them the same.
+    """
+    held = policy.model_dump(mode="json", exclude={*_WORDS, "limits"}, exclude_none=True)
+    claim, gate, approvals = policy.differential_privacy, policy.private_gate, policy.required_approvals
+    if claim is not None:
+        held["differential_privacy"]["lifetime"] = claim.lifetime_budget.model_dump()
+    if gate is not None:
+        held["private_gate"] = {"epsilon": gate.epsilon, "parts": gate.parts, "quorum": gate.quorum}
+    if approvals is not None:
+        held["required_approvals"]["roles"] = sorted(approvals.roles)
+    bounds = {name: limit.model_dump(exclude={"source"}, exclude_none=True) for name, limit in policy.limits.items()}
+    return {
+        **_without_source(held),
+        "limits": {name: {key: bound + 0 for key, bound in each.items()} for name, each in bounds.items()},  # no -0.0
+    }
 
 
 def _effect(name: str, before: Any, after: Any) -> Effect:

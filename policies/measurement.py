@@ -15,8 +15,8 @@ class Measurement:
 
     ``lower`` and ``upper`` bound the value at ``confidence`` (two-sided); a number counted exactly, such as the
     smallest equivalence class of the released table, has ``lower == value == upper`` and confidence 1. ``n`` is how
-    many rows or people carry the number. ``reason`` says in words why a status is not ``measured``; like every text
-    here it never holds a cell value.
+    many rows, people or attacks, by the measure, carry the number. ``reason`` says in words why a status is not
+    ``measured``; like every text here it never holds a cell value.
     """
 
     name: str

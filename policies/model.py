@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from datetime import date
 from fractions import Fraction
+from itertools import count
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -17,6 +19,7 @@ Line = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 
 VOTES = "private_gate_votes"  # of parts of the people, counted with noise
 NOISY_PEOPLE = "people_told_privately"  # the dictionary's number, or one counted with noise
+LARGEST_SLIP = 0.01  # chance of a release that no part of a private gate admits; house
 
 
 class Strict(BaseModel):
@@ -96,7 +99,8 @@ class PrivateGate(Strict):
 
     The people are dealt to ``parts`` parts; in each all limits are held at their point values, and the part says yes if
     every one is met. The count of yes-votes gets noise of scale 1 / ``epsilon``, and the release is made if it is at
-    least ``share`` of the parts then. ``epsilon`` is part of what the policy allows one release, not beside it.
+    least ``share`` of the parts then. ``epsilon`` is part of what the policy allows one release, not beside it. A gate
+    whose noise alone would release what no part admits, in more than one case of a hundred, is refused.
     """
 
     epsilon: Annotated[float, Field(gt=0)]
@@ -107,7 +111,30 @@ class PrivateGate(Strict):
     @property
     def quorum(self) -> int:
         """How many yes-votes, counted with noise, are needed."""
-        return math.ceil(Fraction(repr(self.share)) * self.parts)
+        return _quorum(self.share, self.parts)
+
+    @property
+    def slip(self) -> float:
+        """Chance that a release which no part admits is made, by the noise alone."""
+        return _slip(self.quorum, self.epsilon)
+
+    @model_validator(mode="after")
+    def _able_to_refuse(self) -> Self:
+        if self.slip > LARGEST_SLIP:
+            raise ValueError(
+                f"noise alone would make {self.slip:.2%} of the releases that no part admits, and {LARGEST_SLIP:.0%} "
+                f"is the most: raise {' or '.join(filter(None, self._least()))}"
+            )
+        return self
+
+    def _least(self) -> Iterator[str]:
+        """What each of the three numbers would have to be if it were raised alone; empty where nothing would do."""
+        yield next(f"epsilon to {n / 100:g}" for n in count(1) if _slip(self.quorum, n / 100) <= LARGEST_SLIP)
+        yield next((f"parts to {n}" for n in range(5, 201) if self._enough(self.share, n)), "")
+        yield next((f"share to {n / 100:g}" for n in range(51, 101) if self._enough(n / 100, self.parts)), "")
+
+    def _enough(self, share: float, parts: int) -> bool:
+        return _slip(_quorum(share, parts), self.epsilon) <= LARGEST_SLIP
 
 
 class RequiredApprovals(Strict):
@@ -276,3 +303,16 @@ class Policy(Strict):
             wanted["dp_epsilon"] = Limit(max=claim.epsilon, source=claim.source)
             wanted["dp_delta"] = Limit(max=claim.delta, source=claim.source)
         return wanted
+
+
+def _quorum(share: float, parts: int) -> int:
+    return math.ceil(Fraction(repr(share)) * parts)
+
+
+def _slip(quorum: int, epsilon: float) -> float:
+    """Chance that discrete Laplace noise of scale 1 / ``epsilon`` is ``quorum``, one at least, or more.
+
+    With r = exp(-epsilon) the noise is k with probability (1 - r) / (1 + r) * r^|k|.
+    """
+    ratio = math.exp(-epsilon)
+    return ratio**quorum / (1 + ratio)

@@ -94,7 +94,8 @@ class _Row:
 def _limit(finding: Finding, m: Measurement | None, place: int) -> dict[str, Any]:
     about = entry(finding.measure)
     edges = tuple(edge for edge in (finding.limit.min, finding.limit.max) if edge is not None)
-    value, interval = _measured(m, edges) if m is not None and finding.status == "measured" else ("no number", ("", ""))
+    stands = m is not None and (finding.status == "measured" or finding.undecided)
+    value, interval = _measured(m, edges) if m is not None and stands else ("no number", ("", ""))
     return {
         "name": finding.measure,
         "about": about,

@@ -103,7 +103,7 @@ def _scale(finding: Finding, about: Entry) -> _Scale:
 
 def _has_number(finding: Finding) -> bool:
     """A number that a control has voided is no number: it is not drawn either."""
-    return finding.status == "measured" and math.isfinite(finding.value)
+    return (finding.status == "measured" or finding.undecided) and math.isfinite(finding.value)
 
 
 def _said(finding: Finding, about: Entry) -> str:

@@ -65,7 +65,7 @@ def limit_in_words(limit: Limit, *, count: bool = False) -> str:
 def finding_in_words(finding: Finding) -> str:
     """What was found for one limit, as a clause that can follow ``Denied:``."""
     about = entry(finding.measure)
-    if finding.status != "measured":
+    if finding.status != "measured" and not finding.undecided:
         return _without_number(finding, about)
     if not all(map(math.isfinite, (finding.value, finding.lower, finding.upper))):
         return f"{about.title} has no usable number, and what is not measured counts as not met"
@@ -77,9 +77,10 @@ def finding_in_words(finding: Finding) -> str:
     if finding.lower == finding.upper:
         return f"{about.title} is {value}, and the policy {allows}{direction}"
     if not finding.met and _inside(finding.limit, finding.value):
+        why = f"; {finding.reason}" if finding.undecided else ""
         return (
             f"{about.title} is {value}, but its interval, {ends}, reaches beyond the limit: the policy "
-            f"{allows}{direction}"
+            f"{allows}{direction}{why}"
         )
     return f"{about.title} is {value}, interval {ends}, and the policy {allows}{direction}"
 
@@ -139,7 +140,7 @@ def _without_number(finding: Finding, about: Entry) -> str:
 
 def _severity(finding: Finding) -> int:
     """Numbers beyond their limit come first, then intervals that reach beyond it, then what has no number."""
-    if finding.status == "measured" and math.isfinite(finding.value):
+    if (finding.status == "measured" or finding.undecided) and math.isfinite(finding.value):
         return 1 if _inside(finding.limit, finding.value) else 0
     return {"measured": 2, "inconclusive": 3, "failed": 4, "missing": 5}[finding.status]
 

@@ -110,6 +110,8 @@ def _gate(gate: GateOutlook) -> list[str]:
         f"people in a part      {_told(gate.people)}",
         f"refused by noise      {gate.refused_by_noise:.2%} of the releases that every part admits",
         f"let out by noise      {gate.half_let_out:.2%} of those that half of the parts admit",
+        f"                      {gate.none_let_out:.2%} of those that none of them admits",
+        f"parts large enough    {_sure(gate.large_enough)}",
         f"innocent parts        {gate.admitted} of {gate.trials} parts of random people admitted a release of such",
         "",
         f"{'limit, at point values in a part':<34}{'met in':>10}",
@@ -121,6 +123,10 @@ def _gate(gate: GateOutlook) -> list[str]:
 def _line(each: LimitOutlook, wide: int) -> str:
     needed = "" if each.needed is None else str(each.needed)
     return f"{each.measure:<30}{each.limit:<{wide}}{_MARK[each.outcome]:<16}{needed:>19}{each.people:>11}"
+
+
+def _sure(chance: float | None) -> str:
+    return "unknown" if chance is None else f"enough of them by chance {chance:.1%}"
 
 
 def _told(number: int | None) -> str:

@@ -124,6 +124,11 @@ def _echo(outcome: Outcome) -> None:
             f"Answer  from the record of {answer.record.decided_at:%Y-%m-%d %H:%M} UTC: the same was asked then; no "
             "row was read, and neither an attempt nor budget was spent"
         )
+        if answer.reworded:
+            click.echo(
+                f"Texts   policy sha256 {answer.record.policy.sha256[:12]} and dictionary sha256 "
+                f"{answer.record.dictionary.sha256[:12]}, as they were worded then; those given now hold to the same"
+            )
     if outcome.approvals_needed:
         needed = f"{outcome.approvals_needed} approval{'' if outcome.approvals_needed == 1 else 's'}"
         click.echo(f"Needs   {needed} before it verifies: gateway approve")

@@ -18,7 +18,8 @@ def names_of(attempts: Sequence[Entry], dataset: str, commitment: str | None) ->
 
     A file is known again by its keyed ``commitment``, so that it stays the same dataset under another name; a name
     stays the same dataset when its file changes, by one row or wholly. Both are followed to the end: a chain of names
-    and files is one dataset. A changed file under a new name is a new dataset: nobody can know it without reading it.
+    and files is one dataset. A changed file under a new name is a new dataset: nobody can know it without reading it,
+    and whoever gives the names can start afresh with each. A later attempt that joins the two counts both.
     """
     names, files = {dataset}, set() if commitment is None else {commitment}
     while True:

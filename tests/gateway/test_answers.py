@@ -227,6 +227,78 @@ def test_an_answer_ends_with_its_release(clinic: Clinic) -> None:
     assert find_answer(clinic.workspace, case, request, now + timedelta(days=9)) is None
 
 
+def reworded(clinic: Clinic, name: str, *changes: tuple[str, str], tail: str = "# reviewed\n") -> None:
+    text = (clinic.folder / name).read_text()
+    for before, after in changes:
+        assert before in text
+        text = text.replace(before, after)
+    clinic.write(name, text + tail)
+
+
+@pytest.mark.usefixtures("unreadable")
+def test_an_edit_that_changes_nothing_is_answered_from_the_record_of_the_text_it_was_decided_under(
+    clinic: Clinic,
+) -> None:
+    """Comments, layout, order of limits and sources: the comparison of policies says that they hold to the same."""
+    before, bundle = state(clinic), contents(clinic.folder / "bundle")
+    first = case_of(clinic)
+    reworded(
+        clinic, "lenient.toml", ("max = 0.5 }", 'max = 0.50, source = "a norm" }'), ("minimum_people = 100\n", ""),
+        ("version = 1\n", 'version = 1\nnot_held = ["a pledge"]\n'),
+    )  # fmt: skip
+    reworded(clinic, "table.toml", ('name = "clinic"', "# whose\n  name   =   'clinic'"))
+    result = clinic.release("--json", out="again")
+    assert result.exit_code == 0, result.stderr
+    assert outcome(result)["answeredFromRecord"] is not None
+    assert contents(clinic.folder / "again") == bundle
+    assert state(clinic) == before
+    now = case_of(clinic)
+    assert now.policy_digest != first.policy_digest
+    assert now.dictionary_digest != first.dictionary_digest
+    answers = [
+        find_answer(clinic.workspace, case, request_body(case, 150)["request"], datetime.now(UTC))
+        for case in (first, now)
+    ]
+    assert answers[0] is not None
+    assert answers[1] == dataclasses.replace(answers[0], reworded=True)
+    assert answers[0].record.policy.sha256 == first.policy_digest  # the bytes it was decided under, kept as evidence
+    kept = (answers[0].folder / "policy.toml").read_bytes()
+    assert hashlib.sha256(kept).hexdigest() == first.policy_digest
+    assert kept == first.policy_bytes
+    assert clinic.run("verify", clinic.folder / "again", "--key", clinic.public_key).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [
+        ("lenient.toml", "nnaa_privacy_loss = { max = 0.9 }", "nnaa_privacy_loss = { max = 0.89 }"),
+        ("lenient.toml", "nnaa_privacy_loss = { max = 0.9 }", "nnaa_privacy_loss = { max = 0.9, fewest = 5 }"),
+        ("lenient.toml", "valid_days = 9", "valid_days = 10"),
+        ("lenient.toml", 'context = "internal"', 'context = "public"'),
+        ("lenient.toml", "minimum_people = 100", "minimum_people = 100\nattempts = { max = 4 }"),
+        ("lenient.toml", 'id = "lenient"', 'id = "other"'),
+        ("lenient.toml", "Tests of the journey", "Other tests"),  # a bundle says for which purpose it was released
+        ("table.toml", "maximum = 110", "maximum = 111"),
+        ("table.toml", 'target = "outcome"', 'target = "outcome"\ndescription = "Visits"'),  # and what it is
+        ("table.toml", 'missing = ["", "?"]', 'missing = ["?", ""]'),
+    ],
+)
+def test_an_edit_that_changes_something_is_another_request(clinic: Clinic, name: str, before: str, after: str) -> None:
+    first = request_body(case_of(clinic), 150)
+    reworded(clinic, name, (before, after), tail="")
+    second = request_body(case_of(clinic), 150)
+    assert first["request"] != second["request"]
+    changed = "policyDigest" if name == "lenient.toml" else "dictionaryDigest"
+    assert {key for key in first if first[key] != second[key]} == {"request", changed}
+
+
+def test_the_order_of_columns_is_part_of_what_is_asked(clinic: Clinic) -> None:
+    first = request_body(case_of(clinic), 150)["request"]
+    head, *columns = (clinic.folder / "table.toml").read_text().split("[columns.")
+    clinic.write("table.toml", "[columns.".join([head, *reversed(columns)]))
+    assert request_body(case_of(clinic), 150)["request"] != first
+
+
 @pytest.mark.parametrize("word", ["refuse", "revoke"])
 def test_a_void_act_changes_no_answer(clinic: Clinic, word: Action) -> None:
     """An officer's word ends the answer; once her key turns out to have been stolen before, the answer is back."""

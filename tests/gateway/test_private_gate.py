@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ from click.testing import Result
 
 from audit.record.claim import PRIVATE_FINDINGS
 from gateway.intake import take_snapshot
+from gateway.outlook_gate import enough_parts
 from gateway.private import PlannedRelease
 from gateway.settings import SynthesizerSettings
 from gateway.workspace import Workspace
@@ -25,12 +27,12 @@ from synth.dp.votes import STAGE, noisy_votes
 from tests.gateway.conftest import PASSPHRASE, Clinic, clinic_table
 from tests.gateway.private_clinic import PRIVATE_POLICY, PUBLIC_DICTIONARY, predicate, private_clinic, release
 
-GATE = "[private_gate]\nepsilon = 0.8\nparts = 5\nshare = 0.6\n[limits]"
+GATE = "[private_gate]\nepsilon = 1.5\nparts = 5\nshare = 0.6\n[limits]"
 GATED = PRIVATE_POLICY.replace("[limits]", GATE)
 OPEN = GATED.replace("max = 0.5", "max = 1.0").replace("max = 2 ", "max = 9 ")  # what every part admits
 SHUT = GATED.replace("[limits]", "[limits]\nnnaa_privacy_loss = { max = -1.0 }")  # what none does
 # a noise of scale 1/40 moves no count, but with a chance of 4e-18
-SURE = {"epsilon = 0.8": "epsilon = 40.0", "epsilon = 2.0": "epsilon = 42.0", "epsilon = 3.0": "epsilon = 90.0"}
+SURE = {"epsilon = 1.5": "epsilon = 40.0", "epsilon = 2.0": "epsilon = 42.0", "epsilon = 3.0": "epsilon = 90.0"}
 DICTIONARY = PUBLIC_DICTIONARY.replace("people = 350", "people = 1000")
 slow = pytest.mark.slow
 
@@ -169,7 +171,7 @@ def test_whether_the_very_file_was_asked_for_under_another_name_moves_no_vote(
 
     monkeypatch.setattr("gateway.release.earlier_releases", look)
     for policy in (OPEN, PRIVATE_POLICY):
-        ward.write("private.toml", policy)
+        ward.write("private.toml", policy.replace("epsilon = 3.0", "epsilon = 5.0"))  # a lifetime for both
         assert release(ward).exit_code == 1
     assert counted == [("clinic",), ("registry", "clinic")]
 
@@ -250,6 +252,30 @@ def test_a_release_votes_again_as_it_did(ward: Clinic) -> None:
 
 
 @slow
+@pytest.mark.parametrize(("policy", "code"), [(OPEN, 0), (SHUT, 3)])
+def test_the_same_request_is_answered_from_the_record_and_no_second_vote_is_drawn(
+    ward: Clinic, monkeypatch: pytest.MonkeyPatch, policy: str, code: int
+) -> None:
+    """A vote that could be asked for again would be decided by the luckier of two noises."""
+    ward.write("private.toml", sure(policy))
+    assert release(ward).exit_code == code
+    before = ward.workspace.ledger.events()
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("the table was read, or a vote drawn")
+
+    monkeypatch.setattr("gateway.intake.snapshot.parse_table", refuse)
+    monkeypatch.setattr("gateway.private_gate.noisy_votes", refuse)
+    ward.write("private.toml", "# the same, with a comment\n" + sure(policy).replace("share = 0.6", "share = 0.599"))
+    result = release(ward, "--json", out="again")
+    assert result.exit_code == code, result.stderr
+    assert json.loads(result.stdout)["answeredFromRecord"] is not None
+    assert predicate(ward, "again") == predicate(ward)
+    assert ward.workspace.ledger.events() == before
+    assert len(ward.workspace.ledger.charges("clinic")) == 1
+
+
+@slow
 def test_a_refusal_is_not_replayed_and_the_reason_is_given(ward: Clinic) -> None:
     ward.write("private.toml", sure(SHUT))
     assert release(ward).exit_code == 3
@@ -265,6 +291,53 @@ def test_too_few_stated_people_are_refused_before_anything_is_charged() -> None:
         PlannedRelease.prepare(dictionary, policy, SynthesizerSettings(), bytes(32))
 
 
+@pytest.mark.parametrize(
+    ("people", "parts", "said"),
+    [
+        (1000, 200, "about 5 in each of the private gate's 200 parts: fewer than the 120 parts it needs"),
+        (1000, 25, "about 40 in each of the private gate's 25 parts: fewer than the 15 parts it needs"),  # 2 x 20, and
+        (1125, 25, "about 45 in each"),  # a little more: on one of the sides of most parts chance leaves too few
+        (1175, 25, ""),
+        (210, 5, "about 42 in each"),
+        (225, 5, ""),
+        (None, 200, ""),  # their number is counted with noise, which is known after the charge only
+    ],
+)
+def test_parts_that_are_too_small_to_measure_anything_are_refused_before_anything_is_charged(
+    people: int | None, parts: int, said: str
+) -> None:
+    policy = parse_policy(GATED.replace("parts = 5", f"parts = {parts}").encode())
+    told = "" if people is None else f"people = {people}"
+    dictionary = parse_dictionary(DICTIONARY.replace("people = 1000", told).encode())
+    with pytest.raises(PolicyError, match=said) if said else contextlib.nullcontext():
+        assert PlannedRelease.prepare(dictionary, policy, SynthesizerSettings(), bytes(32)) is not None
+
+
+@slow
+def test_a_release_of_too_many_parts_ends_before_the_ledger_hears_of_it(ward: Clinic) -> None:
+    ward.write("private.toml", sure(OPEN).replace("parts = 5", "parts = 200"))
+    result = release(ward)
+    assert result.exit_code == 2
+    assert "fewer than the 120 parts it needs would have 20 people learned from and 20 held out" in result.stderr
+    assert ward.workspace.ledger.events() == []
+    command = ("plan", "--dictionary", ward.folder / "table.toml", "--policy", ward.folder / "private.toml", "--json")
+    gate = json.loads(ward.run(*command).stdout)["gate"]
+    assert gate["large_enough"] == pytest.approx(0.0, abs=1e-12)
+    assert "too few parts would have 20 people on either side: a release is refused unread" in gate["warnings"]
+
+
+def test_the_chance_that_parts_are_large_enough_is_that_of_people_dealt_by_lots() -> None:
+    """5,000 deals of 230 people to 5 parts of 2 sides; false-alarm rate 2e-6, by the normal approximation."""
+    gate = parse_policy(GATED.encode()).private_gate
+    assert gate is not None
+    rng, deals = np.random.default_rng(3), 5_000
+    cells = rng.multinomial(230, np.full(10, 0.1), size=deals).reshape(deals, 5, 2)
+    seen = ((cells >= 20).all(axis=2).sum(axis=1) >= gate.quorum).mean()
+    expected = enough_parts(gate, 230)
+    noise = 4.75 * (expected * (1 - expected) / deals) ** 0.5
+    assert seen == pytest.approx(expected, abs=noise + 0.02)  # sides and parts are dealt together, not apart
+
+
 def test_more_rows_than_a_part_can_be_shown_are_refused_before_anything_is_charged(ward: Clinic) -> None:
     result = release(ward, rows=120_001)
     assert result.exit_code == 2
@@ -274,18 +347,20 @@ def test_more_rows_than_a_part_can_be_shown_are_refused_before_anything_is_charg
 
 def test_a_plan_tells_of_parts_and_noise_without_a_look_at_the_table(ward: Clinic) -> None:
     ward.write("table.toml", PUBLIC_DICTIONARY)
-    ward.write("private.toml", GATED)
+    ward.write("private.toml", GATED.replace("share = 0.6", "share = 0.8"))
     command = ("plan", "--dictionary", ward.folder / "table.toml", "--policy", ward.folder / "private.toml")
     result = ward.run(*command, "--json")
     assert result.exit_code == 0, result.stderr
     found = json.loads(result.stdout)
     gate = found["gate"]
     assert found["limits"] == []
-    assert (gate["parts"], gate["quorum"], gate["people"]) == (5, 3, 70)
-    assert gate["refused_by_noise"] == pytest.approx(0.0626, abs=1e-4)  # exp(-2.4) / (1 + exp(-0.8))
-    assert gate["half_let_out"] == pytest.approx(0.3100, abs=1e-4)  # of 2 votes, by a noise of 1 or more
+    assert (gate["parts"], gate["quorum"], gate["people"]) == (5, 4, 70)
+    assert gate["refused_by_noise"] == pytest.approx(0.0407, abs=1e-4)  # exp(-3) / (1 + exp(-1.5))
+    assert gate["half_let_out"] == pytest.approx(0.0407, abs=1e-4)  # of 2 votes, by a noise of 2 or more
+    assert gate["none_let_out"] == pytest.approx(0.00203, abs=1e-5)  # exp(-6) / (1 + exp(-1.5))
+    assert gate["large_enough"] > 0.99
     assert gate["met"] == {"exact_copy_excess": 5, "rows_per_real_row": 5}
     said = ward.run(*command)
     assert "WARNING: parts of 70 people are few" in said.output
-    assert "WARNING: noise alone refuses 6.3%" in said.output
+    assert "WARNING: noise alone refuses 4.1%" in said.output
     assert ward.workspace.ledger.events() == []

@@ -70,6 +70,28 @@ def test_a_release_states_its_claim_and_the_claim_can_be_recomputed(ward: Clinic
     assert "Mechanisms that touched raw rows" in report
 
 
+def test_the_same_request_is_answered_from_the_record_and_nothing_is_charged(
+    ward: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert release(ward).exit_code == 0
+    before = ward.workspace.ledger.events()
+    assert [event["kind"] for event in before] == ["attempt", "charge", "decision"]
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("the table was read")
+
+    monkeypatch.setattr("gateway.intake.snapshot.parse_table", refuse)
+    ward.write("private.toml", "# reviewed\n" + PRIVATE_POLICY)
+    result = release(ward, "--json", out="again")
+    assert result.exit_code == 0, result.stderr
+    assert json.loads(result.stdout)["answeredFromRecord"] is not None
+    names = {path.name for path in (ward.folder / "bundle").iterdir()}
+    assert names == {path.name for path in (ward.folder / "again").iterdir()}
+    assert all((ward.folder / out / "data.csv").is_file() for out in ("bundle", "again"))
+    assert predicate(ward, "again") == predicate(ward)
+    assert ward.workspace.ledger.events() == before
+
+
 def test_the_budget_runs_out_and_the_refusal_says_what_is_left_without_reading(ward: Clinic) -> None:
     assert release(ward, out="first").exit_code == 0
     policy = PRIVATE_POLICY.replace("lifetime = { epsilon = 3.0", "lifetime = { epsilon = 2.0")

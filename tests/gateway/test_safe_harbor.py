@@ -52,6 +52,76 @@ def test_a_column_of_a_listed_kind_is_counted_once_in_its_group(name: str, colum
 
 
 @pytest.mark.parametrize(
+    ("paragraph", "group", "names"),
+    [
+        (
+            "A",
+            "numbers",
+            "name|patient_name|PatientName|first name|name_last|surname|mother_name|employerName|initials",
+        ),
+        ("B", "places", "district|county|home_city|Street|address|municipality|census_tract|hometown|village|gps"),
+        ("D", "numbers", "phone|home_telephone|MobileNo|cellphone|tel_no|contact_number"),
+        ("E", "numbers", "fax|fax_number|telefax"),
+        ("F", "numbers", "email|e-mail|email_address"),
+        (
+            "G",
+            "numbers",
+            "ssn|social_security|social_security_number|SocialSecurityNo|national_insurance_no|national_id",
+        ),
+        ("H", "numbers", "medical_record_number|record_no|medicalRecord|patient_nbr|patientid|id_patient|mrn|chart_no"),
+        ("I", "numbers", "health_plan_id|member_number|HealthPlanNo|insurance_number|subscriber_id|medicaid_no|nhs_nr"),
+        ("J", "numbers", "account|account_no|bank_account|iban|credit_card"),
+        ("K", "numbers", "certificate_no|driving_licence|license_number|passport"),
+        ("L", "numbers", "vin|license_plate|vehicle_id|number_plate|plate_no"),
+        ("M", "numbers", "device_id|DeviceIdentifier|deviceNo|serial_number|device_serial|implant_no|pacemaker_id"),
+        ("N", "numbers", "url|website|web_page|web_address"),
+        ("O", "numbers", "ip|ip_address|mac_address"),
+        ("P", "numbers", "fingerprint|voice_print|biometric|biometric_id|iris_scan"),
+    ],
+)
+def test_every_listed_kind_is_recognised_by_the_words_of_a_name(paragraph: str, group: str, names: str) -> None:
+    """(C), dates and ages, is told by types and bounds instead: see above."""
+    for name in names.split("|"):
+        found = counts(**{name: category("a", "b")})
+        assert found == {"dates": 0, "ages": 0, "places": 0, "numbers": 0, group: 1}, f"({paragraph}) {name}"
+
+
+# the columns of the tables that the examples and benchmarks use, without the two that are keys
+TABLES = """
+age workclass fnlwgt education education-num marital-status occupation relationship race sex capital-gain capital-loss
+hours-per-week native-country income site cp trestbps chol fbs restecg thalach exang oldpeak slope ca thal num anaemia
+creatinine_phosphokinase diabetes ejection_fraction high_blood_pressure platelets serum_creatinine serum_sodium smoking
+time DEATH_EVENT gender weight admission_type_id discharge_disposition_id admission_source_id time_in_hospital
+payer_code medical_specialty num_lab_procedures num_procedures num_medications number_outpatient number_emergency
+number_inpatient diag_1 diag_2 diag_3 number_diagnoses max_glu_serum A1Cresult metformin repaglinide nateglinide
+chlorpropamide glimepiride acetohexamide glipizide glyburide tolbutamide pioglitazone rosiglitazone acarbose miglitol
+troglitazone tolazamide examide citoglipton insulin glyburide-metformin glipizide-metformin glimepiride-pioglitazone
+metformin-rosiglitazone metformin-pioglitazone change diabetesMed readmitted mean_radius worst_concave_points
+concavity_error mean_fractal_dimension diagnosis
+"""
+# names that hold a word of a listed kind, and mean something else
+CLINICAL = """
+device_type record_type record_available platelet_name drug_name brandName test_name generic_name hospital ward
+urinary_tract_infection heart_block brain_region number_of_devices num_devices patient_no_show patient_number_of_visits
+initial_dose growth_plate serial_troponin insurance_type health_plan_type member_status medical_history
+fingerstick_glucose biometric_screening district_nurse_visits lat_wall_motion case_fatality subject_group
+social_security_benefit_type national_origin personal_history community_acquired capacity personality contact_lens
+telemetry implant_type pacemaker family_history first_visit last_dose full_term middle_ear given_insulin
+parental_smoking spouse_smokes recorded profile identity rehabilitation state country region province group_id
+"""
+
+
+@pytest.mark.parametrize("name", [*TABLES.split(), *CLINICAL.split()])
+def test_ordinary_clinical_names_are_not_taken_for_identifiers(name: str) -> None:
+    assert set(counts(**{name: category("a", "b")}).values()) == {0}
+
+
+def test_that_somebody_has_a_phone_is_no_number_and_two_numbers_are() -> None:
+    assert set(counts(has_phone={"type": "boolean", "categories": ("no", "yes")}).values()) == {0}
+    assert counts(reached={"type": "boolean", "categories": ("078-05-1120", "078-05-1121")})["numbers"] == 1
+
+
+@pytest.mark.parametrize(
     ("name", "column"),
     [
         ("age", {**AGE, "maximum": 90.0}),  # 90 stands for 90 or older

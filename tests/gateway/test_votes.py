@@ -25,7 +25,7 @@ PARTS = 5
 
 
 def policy(limits: str) -> Policy:
-    gate = f"[private_gate]\nepsilon = 0.5\nparts = {PARTS}\nshare = 0.6\n[limits]\n{limits}"
+    gate = f"[private_gate]\nepsilon = 1.9\nparts = {PARTS}\nshare = 0.6\n[limits]\n{limits}"
     return parse_policy((PRIVATE_POLICY.partition("[limits]")[0] + gate).encode())
 
 

@@ -11,6 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from policies import Decision, Limit, Measurement, Policy, decide
+from policies.decide import met_at_point
 from policies.measurement import Status
 from policies.model import DifferentialPrivacy
 
@@ -66,6 +67,63 @@ def test_what_is_not_finite_is_no_evidence(limit: Limit, interval: tuple[float, 
 @pytest.mark.parametrize("interval", [(0.5, 0.6, 0.9), (0.5, 0.1, 0.4), (0.5, 0.9, 0.1)])
 def test_an_interval_that_does_not_hold_its_value_is_no_evidence(interval: tuple[float, float, float]) -> None:
     assert not allowed(Limit(min=0, max=1), measured("a", *interval))
+
+
+@pytest.mark.parametrize(
+    ("limit", "interval", "n", "could"),
+    [
+        (Limit(max=0.25), (0.0, 0.0, 0.306), 110, "about 165 could"),  # 110 * (0.306 / 0.25)^2 = 164.8
+        (Limit(max=0.05), (0.03, 0.01, 0.051), 100, "about 111 could"),  # 100 * (0.021 / 0.02)^2 = 110.25
+        (Limit(min=0.5), (0.6, 0.4, 0.7), 100, "about 400 could"),  # 100 * (0.2 / 0.1)^2
+        (Limit(min=0.5, max=0.7), (0.6, 0.4, 0.73), 100, "about 400 could"),  # above it 100 * (0.13 / 0.1)^2 = 169
+        (Limit(min=0.5, max=0.7), (0.6, 0.55, 0.73), 100, "about 169 could"),
+        (Limit(max=0.05), (0.05, 0.01, 0.06), 100, "no number could"),
+        (Limit(max=0.05), (0.0499, 0.0, 0.15), 100, "more than a million could"),  # 100 * 1001^2
+        (Limit(max=1.0), (0.5, 0.0, 1.0 + 2**-52), 100, "about 101 could"),
+    ],
+)
+def test_a_number_within_its_limit_on_too_few_is_inconclusive_and_names_how_many_could_decide(
+    limit: Limit, interval: tuple[float, float, float], n: int, could: str
+) -> None:
+    found = Measurement("a", *interval, 0.95, n, "by hand")
+    [finding] = decide(policy({"a": limit}), [found]).findings
+    assert (finding.met, finding.status, finding.undecided) == (False, "inconclusive", True)
+    assert finding.reason.startswith(f"n = {n} cannot decide; {could},")
+    assert (finding.value, finding.lower, finding.upper) == interval
+    assert met_at_point(limit, found)
+
+
+def test_of_nobody_no_number_is_told() -> None:
+    [finding] = decide(policy({"a": Limit(max=0.1)}), [Measurement("a", 0.0, 0.0, 0.2, 0.95, 0, "by hand")]).findings
+    assert (finding.met, finding.reason) == (False, "n = 0 cannot decide")
+
+
+@pytest.mark.parametrize("interval", [(0.26, 0.0, 0.4), (0.2, 0.3, 0.4), (0.2, NAN, 0.4), (0.2, 0.1, INF)])
+def test_a_number_outside_its_limit_or_without_an_interval_is_not_called_inconclusive(
+    interval: tuple[float, float, float],
+) -> None:
+    [finding] = decide(policy({"a": Limit(max=0.25)}), [measured("a", *interval)]).findings
+    assert (finding.met, finding.status, finding.undecided, finding.reason) == (False, "measured", False, "")
+
+
+@pytest.mark.parametrize("status", ["inconclusive", "failed"])
+def test_a_voided_number_within_its_limit_keeps_the_reason_it_was_voided_for(status: str) -> None:
+    void = replace(measured("a", 0.2, 0.0, 0.3), status=status, reason="the control failed")  # type: ignore[arg-type]
+    [finding] = decide(policy({"a": Limit(max=0.25)}), [void]).findings
+    assert (finding.status, finding.undecided, finding.reason) == (status, False, "the control failed")
+
+
+def test_as_many_as_are_named_do_decide_if_half_widths_shrink_with_the_root_of_n() -> None:
+    limit, value, end = Limit(max=0.25), 0.1, 0.306
+    [finding] = decide(policy({"a": limit}), [Measurement("a", value, 0.0, end, 0.95, 110, "by hand")]).findings
+    could = int(finding.reason.split("about ")[1].split()[0])
+
+    def then(n: int) -> bool:
+        upper = value + (end - value) * math.sqrt(110 / n)
+        return decide(policy({"a": limit}), [Measurement("a", value, 0.0, upper, 0.95, n, "by hand")]).allowed
+
+    assert then(could)
+    assert not then(could - 1)
 
 
 def test_what_was_not_measured_is_not_met() -> None:
@@ -256,6 +314,20 @@ def test_allowed_means_every_limit_measured_and_inside_and_nothing_else(
     decision = decide(demand, report)
     assert decision.allowed == all(met)
     assert [finding.met for finding in decision.findings] == met
+
+
+@settings(deadline=None)
+@given(policies_drawn, reports, st.integers(0, 10**9))
+def test_undecided_is_what_is_met_at_the_point_and_not_by_the_interval(
+    demand: Policy, report: tuple[Measurement, ...], n: int
+) -> None:
+    by_name = {m.name: replace(m, n=n) for m in report}
+    for finding in decide(demand, by_name.values()).findings:
+        m = by_name.get(finding.measure)
+        within = m is not None and m.lower <= m.value <= m.upper and met_at_point(finding.limit, m)
+        assert finding.undecided == (within and not finding.met)
+        assert finding.undecided <= (finding.status == "inconclusive")
+        assert not (finding.undecided and not finding.reason)
 
 
 def test_an_interval_of_less_confidence_than_the_policy_asks_for_meets_nothing() -> None:

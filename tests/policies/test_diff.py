@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import math
+from statistics import NormalDist
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policies import Limit, Measurement, Policy, compare, decide, load_pack, pack_names
-from policies.diff import Comparison
+from policies.diff import _WORDS, Comparison, held_to
 from policies.measurement import Status
 
 BASE: dict[str, Any] = {"version": 1, "id": "a", "purpose": "test", "context": "internal"}
@@ -56,6 +58,7 @@ def effects(comparison: Comparison) -> dict[str, str]:
         ({}, {"attacker": {"class_size": 20}}, "attacker", "changed"),
         ({}, {"attacker": {"source": "a norm"}}, "attacker", "reworded"),
         ({}, {"attempts": {"max": 5}}, "attempts", "changed"),
+        ({}, {"attempts": {"max": 3, "source": "a norm"}}, "attempts", "reworded"),
         ({}, {"differential_privacy": DP}, "differential_privacy", "added"),
         ({"differential_privacy": DP}, {}, "differential_privacy", "removed"),
         ({"differential_privacy": DP}, {"differential_privacy": {**DP, "epsilon": 0.5, "lifetime": DP}},
@@ -93,6 +96,24 @@ def test_what_lets_more_through_comes_first_and_the_verdict_names_both() -> None
         "field": "limits.k", "effect": "loosened", "a": {"min": 5.0, "source": "house"},
         "b": {"min": 4.0, "source": "house"},
     }  # fmt: skip
+
+
+def test_more_attempts_are_stricter_with_each_candidate_and_allow_one_more_of_them() -> None:
+    """So neither way round is stricter: each of the two policies allows what the other denies."""
+    few, many = (policy(id=f"{tries}-tries", attempts={"max": tries}) for tries in (2, 100))
+    assert compare(few, many).verdict == compare(many, few).verdict == "incomparable"
+
+    def allowed(terms: Policy, attempt: int, value: float, deviation: float = 0.1) -> bool:
+        """One attempt as a release makes it: refused when attempts are used up, else measured with its share."""
+        confidence = 1 - (1 - terms.confidence) / terms.looks
+        half = NormalDist().inv_cdf((1 + confidence) / 2) * deviation
+        found = Measurement("m", value, value - half, value + half, confidence, 100, "normal")
+        return attempt <= terms.attempts.max and decide(terms, [found]).allowed
+
+    assert allowed(few, 1, 0.25)  # 2.24 deviations below the limit of 0.5 would do, and 2.5 are there
+    assert not allowed(many, 1, 0.25)  # 3.48 would
+    assert not allowed(few, 3, 0.1)
+    assert allowed(many, 3, 0.1)
 
 
 @pytest.mark.parametrize("field", sorted(Policy.model_fields.keys() - {"version"}))
@@ -223,6 +244,63 @@ def test_tightening_any_bound_is_stricter_and_never_allows_more(a: Policy, data:
     assert verdict == "stricter" or old == tighter
     report = data.draw(measurements())
     assert decide(a, report).allowed or not decide(b, report).allowed
+
+
+@settings(deadline=None, max_examples=300)
+@given(pairs() | st.tuples(drawn, drawn) | drawn.map(lambda a: (a, a)), st.sampled_from(["house", "a norm"]))
+def test_two_policies_hold_to_the_same_exactly_where_the_comparison_says_so(
+    pair: tuple[Policy, Policy], source: str
+) -> None:
+    a, b = pair
+    b = b.model_copy(
+        update={
+            "id": "b", "purpose": "another", "not_held": ("x",), "sources": {"confidence": source},
+            "limits": {
+                name: limit.model_copy(update={"source": source}) for name, limit in reversed(b.limits.items())
+            },
+            "attempts": a.attempts.model_copy(update={"source": source}),
+        }
+    )  # fmt: skip
+    same = json.dumps(held_to(a), sort_keys=True) == json.dumps(held_to(b), sort_keys=True)
+    assert same is (compare(a, b).verdict == "same")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"differential_privacy": DP}, {"differential_privacy": {**DP, "lifetime": {**DP, "source": "a norm"}}}),
+        (
+            {"required_approvals": {"count": 1}},
+            {"required_approvals": {"count": 1, "roles": ("officer", "approver"), "source": "a norm"}},
+        ),
+        ({"limits": {"m": {"max": 0.0}}}, {"limits": {"m": {"max": -0.0, "source": "a norm"}}}),
+        (
+            {"differential_privacy": DP, "private_gate": {"epsilon": 0.5, "parts": 20, "share": 0.6}},
+            {"differential_privacy": DP, "private_gate": {"epsilon": 0.5, "parts": 20, "share": 0.595, "source": "x"}},
+        ),
+        (
+            {"remedies": {"suppress": {"max_share": 0.01}}},
+            {"remedies": {"suppress": {"max_share": 0.01, "source": "a norm"}}},
+        ),
+    ],
+)
+def test_what_is_written_otherwise_and_says_the_same_is_held_to_the_same(
+    before: dict[str, Any], after: dict[str, Any]
+) -> None:
+    a, b = policy(**before), policy(**after)
+    assert compare(a, b).verdict == "same"
+    assert json.dumps(held_to(a), sort_keys=True) == json.dumps(held_to(b), sort_keys=True)
+
+
+@pytest.mark.parametrize("field", sorted(Policy.model_fields.keys() - _WORDS))
+def test_no_field_but_words_is_left_out_of_what_is_held_to(field: str) -> None:
+    full = policy(
+        differential_privacy=DP, private_gate={"epsilon": 0.5, "parts": 20, "share": 0.6},
+        required_approvals={"count": 1}, expires=dt.date(2030, 1, 1), valid_days=9,
+    )  # fmt: skip
+    open_ = full if field != "remedies" else policy(remedies={"suppress": {"max_share": 0.01}})
+    assert field in held_to(open_)
+    assert not held_to(open_).keys() & _WORDS
 
 
 @settings(deadline=None)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from audit.record.claim import PRIVATE_FINDINGS
 from policies import Limit, Measurement, Policy, PolicyError, compare, decide, parse_policy
 from policies.decide import decide_privately, met_at_point
-from policies.model import NOISY_PEOPLE, VOTES
+from policies.model import LARGEST_SLIP, NOISY_PEOPLE, VOTES, PrivateGate
+from synth.dp.votes import chance_to_pass
 
 BASE = """
 version = 1
@@ -40,9 +45,53 @@ def told(**changed: float) -> list[Measurement]:
 )
 def test_the_quorum_is_the_smallest_number_that_is_the_share(share: float, parts: int, quorum: int) -> None:
     """In decimals as they are written: 0.55 of 20 is 11, though the product in floating point is above it."""
-    gate = parsed(PRIVATE + f"[private_gate]\nepsilon = 0.5\nparts = {parts}\nshare = {share}\n").private_gate
+    gate = parsed(PRIVATE + f"[private_gate]\nepsilon = 1.9\nparts = {parts}\nshare = {share}\n").private_gate
     assert gate is not None
     assert gate.quorum == quorum
+
+
+@given(st.floats(0.01, 8), st.integers(5, 200), st.floats(0.501, 1))
+def test_the_chance_to_slip_through_is_that_of_the_noise_that_is_drawn(
+    epsilon: float, parts: int, share: float
+) -> None:
+    """A gate loads exactly where it lets out, by noise alone, no more than one in a hundred that no part admits."""
+    quorum = PrivateGate.model_construct(epsilon=epsilon, parts=parts, share=share).quorum
+    slip = chance_to_pass(0, quorum, epsilon)
+    if slip > LARGEST_SLIP:
+        with pytest.raises(ValidationError, match="noise alone would make"):
+            PrivateGate(epsilon=epsilon, parts=parts, share=share)
+    else:
+        assert PrivateGate(epsilon=epsilon, parts=parts, share=share).slip == slip
+
+
+@pytest.mark.parametrize(
+    ("epsilon", "parts", "share", "said"),
+    [
+        (0.05, 5, 0.51, "44.11% .* and 1% is the most: raise epsilon to 1.47 or parts to 153$"),
+        (0.1, 5, 0.6, "38.89% .*: raise epsilon to 1.47 or parts to 66$"),
+        (0.5, 5, 0.51, "13.89% .*: raise epsilon to 1.47 or parts to 16$"),
+        (0.8, 5, 0.6, "6.26% .*: raise epsilon to 1.47 or parts to 9$"),
+        (1.4, 5, 0.6, "1.20% .*: raise epsilon to 1.47 or parts to 6 or share to 0.61$"),
+        (1e-9, 200, 1.0, "50.00% .*: raise epsilon to 0.02$"),
+    ],
+)
+def test_a_gate_that_cannot_refuse_is_refused_and_says_what_would_do(
+    epsilon: float, parts: int, share: float, said: str
+) -> None:
+    gate = {"epsilon": epsilon, "parts": parts, "share": share}
+
+    def loaded(**changed: float) -> Policy:
+        return parsed(
+            PRIVATE + "[private_gate]\n" + "".join(f"{key} = {n}\n" for key, n in {**gate, **changed}.items())
+        )
+
+    with pytest.raises(PolicyError, match=said) as refusal:
+        loaded()
+    for name, value in re.findall(r"(epsilon|parts|share) to ([\d.]+)", str(refusal.value)):
+        number, step = (int(value), 1) if name == "parts" else (float(value), 0.01)
+        assert loaded(**{name: number}).private_gate is not None
+        with pytest.raises(PolicyError, match="noise alone would make"):
+            loaded(**{name: round(number - step, 2) if name != "parts" else number - 1})
 
 
 @pytest.mark.parametrize(

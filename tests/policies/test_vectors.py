@@ -83,6 +83,12 @@ def test_a_clause_alone_decides_what_its_vectors_say(pack: str, name: str) -> No
         decision = decide(policy, [*others, *measurements(name, vector)])
         assert decision.allowed is vector["met"], vector["why"]
         assert {finding.measure for finding in decision.unmet} == (set() if vector["met"] else {name}), vector["why"]
+        [finding] = [finding for finding in decision.findings if finding.measure == name]
+        assert finding.status == vector.get("found", vector.get("status", "measured")), vector["why"]
+        assert finding.undecided is ("could" in vector), vector["why"]
+        if "could" in vector:
+            could = "no number could" if vector["could"] is None else f"about {vector['could']} could"
+            assert finding.reason.startswith(f"n = {vector['n']} cannot decide; {could},"), vector["why"]
 
 
 @pytest.mark.parametrize("pack", pack_names())

@@ -88,8 +88,10 @@ def frame_of(dictionary: Dictionary, rows: int, rng: np.random.Generator) -> pd.
 
 
 def finding(measure: str, value: float, half: float = 0.0, *, low: float | None = None, high: float | None = None,
-            met: bool = False, status: Any = "measured", reason: str = "") -> Finding:  # fmt: skip
-    return Finding(measure, Limit(min=low, max=high), value, value - half, value + half, status, met, reason)
+            met: bool = False, status: Any = "measured", reason: str = "",
+            undecided: bool = False) -> Finding:  # fmt: skip
+    limit = Limit(min=low, max=high)
+    return Finding(measure, limit, value, value - half, value + half, status, met, reason, undecided)
 
 
 def measurement(name: str, value: float, half: float = 0.0) -> Measurement:

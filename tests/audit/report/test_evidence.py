@@ -13,7 +13,7 @@ import pytest
 
 from audit.report import Distances, EvidenceInputs, ReportError, render_evidence_report
 from audit.report.gallery import MAX_ASSOCIATED, MAX_MARGINALS
-from policies import Decision, Measurement
+from policies import Decision, Measurement, Policy, decide
 from tests.audit.report.conftest import KINDS, Outline, dictionary_of, finding, frame_of, measurement
 
 Make = Callable[..., EvidenceInputs]
@@ -171,6 +171,17 @@ def test_measures_without_a_number_are_shown_as_such(mixed: Make) -> None:
     assert "inconclusive" in page.words
     assert "the dictionary names no target" in page.words
     assert "nan" not in page.words.lower().split()
+
+
+def test_a_limit_that_too_few_could_decide_shows_its_number_its_interval_and_how_many_could(mixed: Make) -> None:
+    limits = {"membership_auc": {"max": 0.6}}
+    policy = Policy.model_validate({"version": 1, "id": "p", "purpose": "t", "context": "internal", "limits": limits})
+    found = (Measurement("membership_auc", 0.5312, 0.4411, 0.6213, 0.95, 110, "by hand"),)
+    page = Outline(render_evidence_report(mixed(measurements=found, decision=decide(policy, found))))
+    assert page.problems == []
+    assert "0.53 95 % interval 0.44 to 0.62" in page.words
+    assert "Inconclusive n = 110 cannot decide; about 189 could, if the value stays" in page.words
+    assert "no number" not in page.words
 
 
 def test_a_denial_before_synthesis_shows_why_and_no_plots() -> None:

@@ -43,6 +43,13 @@ def test_what_is_not_measured_is_not_drawn_even_if_a_number_is_left(status: str,
     assert "0.9" not in svg
 
 
+def test_a_number_that_stands_is_drawn_although_it_cannot_decide() -> None:
+    odd = finding("nnaa_privacy_loss", 0.12, 0.05, high=0.15, status="inconclusive", undecided=True)
+    svg = interval_bar(odd, LOSS, key="a")
+    assert "circle" in svg
+    assert "measured 0.12, interval 0.07 to 0.17" in svg
+
+
 @given(st.floats(-2, 2), st.floats(0, 1), st.floats(-1, 1), st.sampled_from(sorted(GLOSSARY)), st.sampled_from("lhb"))
 def test_everything_stays_within_the_track(value: float, half: float, edge: float, name: str, kind: str) -> None:
     low = edge if kind in "lb" else None

@@ -10,7 +10,7 @@ import pytest
 
 from audit.report import RecipientInputs, ReleasedFile, Verdict, render_recipient_page
 from audit.report.closeness import Closeness, Grade
-from policies import Decision, Dictionary
+from policies import Decision, Dictionary, Measurement, Policy, decide
 from tests.audit.record.conftest import CLAIM
 from tests.audit.report.conftest import KINDS, Outline, dictionary_of, finding, measurement
 
@@ -43,6 +43,29 @@ def test_no_measured_number_reaches_the_requester(met: bool, disclosure: Literal
     for number in (SENTINEL, 0.0654321, SENTINEL + 0.0654321, SENTINEL - 0.0654321, 0.777777, 7654321, 8765432):
         for spelling in (f"{number:.2f}", f"{number:.3f}", f"{number:.6f}", f"{number:,.0f}", f"{100 * number:.1f}"):
             assert len(spelling) < 3 or spelling not in Outline(text).words
+
+
+@pytest.mark.parametrize("disclosure", ["verdict", "findings"])
+def test_a_limit_that_too_few_could_decide_reads_to_the_requester_as_one_that_is_broken(
+    disclosure: Literal["verdict", "findings"],
+) -> None:
+    """(I-7) How many could decide follows from the width of the interval: that there is a reason is not told either."""
+    limits = {"nnaa_privacy_loss": {"max": 0.15}, "k_map": {"min": 11.0}}
+    policy = Policy.model_validate(
+        {"version": 1, "id": "strict", "purpose": "t", "context": "internal", "limits": limits}
+    )
+    classes = Measurement.exact("k_map", 20, n=110, method="by hand")
+    pages = []
+    for value in (0.12, 0.4):
+        loss = Measurement("nnaa_privacy_loss", value, value - 0.05, value + 0.05, 0.95, 110, "by hand")
+        found = decide(policy, [loss, classes])
+        assert found.findings[0].undecided == (value < 0.15)
+        verdict = Verdict.of(found, disclosure)
+        facts = RecipientInputs(verdict, dictionary_of(**KINDS), FILES, {}, "x@y.example", "release-1", "gate.pub")
+        pages.append(render_recipient_page(facts))
+    assert pages[0] == pages[1]
+    assert "decide;" not in pages[0]
+    assert "inconclusive" not in pages[0].lower()
 
 
 def test_only_a_disclosing_policy_tells_which_limits_were_met() -> None:

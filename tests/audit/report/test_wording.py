@@ -18,7 +18,7 @@ from audit.report.wording import (
     status_in_words,
     verdict_in_words,
 )
-from policies import Decision, Limit
+from policies import Decision, Limit, Measurement, Policy, decide
 from tests.audit.report.conftest import finding
 
 LOSS = "nnaa_privacy_loss"
@@ -41,6 +41,19 @@ def test_a_count_is_said_without_interval_and_a_minimum_is_a_demand() -> None:
 def test_a_value_inside_its_limit_whose_interval_is_not_says_so() -> None:
     said = finding_in_words(finding(LOSS, 0.12, 0.05, high=0.15))
     assert said.startswith("NNAA privacy loss is 0.12, but its interval, 0.07 to 0.17, reaches beyond the limit")
+
+
+def test_a_value_on_too_few_keeps_its_number_and_says_how_many_could_decide() -> None:
+    too_few = Measurement(LOSS, 0.12, 0.07, 0.17, 0.95, 110, "by hand")
+    strict = Policy.model_validate(
+        {"version": 1, "id": "strict", "purpose": "t", "context": "internal", "limits": {LOSS: {"max": 0.15}}}
+    )
+    decision = decide(strict, [too_few])
+    assert verdict_in_words(decision) == (
+        "Denied: NNAA privacy loss is 0.12, but its interval, 0.07 to 0.17, reaches beyond the limit: the policy "
+        "allows at most 0.15 (lower is safer); n = 110 cannot decide; about 306 could, if the value stays."
+    )
+    assert status_in_words(decision.findings[0]) == "Inconclusive"
 
 
 def test_an_allowance_counts_the_limits_and_names_the_policy() -> None:
@@ -84,11 +97,14 @@ def test_a_stop_before_synthesis_says_why_whatever_the_findings() -> None:
 
 def test_a_number_beyond_its_limit_is_told_before_anything_that_has_no_number() -> None:
     gone = finding("k_map", math.nan, low=11, status="missing")
-    wide = finding("dcr_share", 0.5, 0.2, high=0.6)
+    wide = finding("dcr_share", 0.5, 0.2, high=0.6, status="inconclusive", undecided=True)
     beyond = finding("membership_auc", 0.9, 0.01, high=0.6)
     said = verdict_in_words(Decision("strict", (gone, wide, beyond)))
     assert said.startswith("Denied: Membership attack is 0.90")
     assert said.endswith("; 2 more limits are not met.")
+    assert verdict_in_words(Decision("strict", (gone, wide))).startswith(
+        "Denied: Share of rows closer to train is 0.50"
+    )
 
 
 def test_every_status_has_its_word() -> None:

@@ -49,8 +49,8 @@ def test_an_attempt_that_was_given_back_counts_for_nobody_and_joins_nothing(ledg
     assert ledger.names("other", "wrong-file") == ("other",)
 
 
-def test_a_thousand_tries_gain_no_more_than_three(tmp_path: Path) -> None:
-    """Each try differs from all others in policy, name or file, as far as whoever has the one table can make it."""
+def test_a_thousand_tries_that_keep_the_name_or_the_file_gain_no_more_than_three(tmp_path: Path) -> None:
+    """Each try differs from all others in policy, in name or in file, and never in name and file at once."""
     ledger, granted = Ledger.create(tmp_path / "ledger.sqlite"), 0
     for number in range(1000):
         disguise = [
@@ -63,6 +63,14 @@ def test_a_thousand_tries_gain_no_more_than_three(tmp_path: Path) -> None:
         except AttemptsExhaustedError:
             pass
     assert granted == 3
+
+
+def test_a_new_name_with_a_new_file_is_a_new_dataset(ledger: Ledger) -> None:
+    """What no ledger can prevent: whoever writes dictionaries and changes the file as well starts afresh each time."""
+    attempts = [register(ledger, f"name-{number}", file=f"permuted-{number}") for number in range(20)]
+    assert [attempt.number for attempt in attempts] == [1] * 20
+    assert ledger.names("name-7", "permuted-7") == ("name-7",)
+    assert register(ledger, "name-7", file="permuted-8").number == 3  # one try that joins them counts both
 
 
 attempts = st.lists(st.tuples(st.sampled_from("abcde"), st.integers(0, 6)), max_size=12)

@@ -7,7 +7,9 @@ know nothing of ``decide``: they are the numbers on each bound and one step beyo
 from __future__ import annotations
 
 import json
+import math
 import sys
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from policies import Limit, Policy, load_pack
 
 FOLDER = Path(__file__).parent
 COUNTS = ("k_map", "k_anonymity", "l_diversity", "rare_copies", "safe_harbor_")
-STEP = 0.0001
+STEP, WIDTH = "0.0001", "0.02"
 
 
 def draft(policy: Policy) -> dict[str, Any]:
@@ -54,48 +56,57 @@ def to_text(vectors: dict[str, Any]) -> str:
 
 def _vectors(name: str, limit: Limit) -> list[dict[str, Any]]:
     counted = name.startswith(COUNTS) and not name.endswith("excess")
-    step = 1 if counted else STEP
-    width = 0 if counted or name in ("dp_epsilon", "dp_delta", "rows_per_real_row") else 0.02
+    step = 1 if counted else float(STEP)
+    width = 0 if counted or name in ("dp_epsilon", "dp_delta", "rows_per_real_row") else float(WIDTH)
     if name in ("dp_epsilon", "dp_delta"):
         step = (limit.max or 1.0) / 1000
     n = limit.fewest or 1000
     found = []
     if limit.max is not None:
+        top, low = limit.max, limit.max - 2 * width
         found += [
-            _vector("ends on the limit", limit.max - width, limit.max - 2 * width, limit.max, n, met=True),
-            _vector(
-                "one step above it", limit.max + step, limit.max + step - 2 * width, limit.max + step, n, met=False
-            ),
+            _vector("ends on the limit", top - width, low, top, n, met=True),
+            _vector("one step above it", top + step, low + step, top + step, n, met=False),
         ]
         if width:
-            found.append(
-                _vector(
-                    "value within, interval not",
-                    limit.max - width,
-                    limit.max - 2 * width,
-                    limit.max + step,
-                    n,
-                    met=False,
-                )
-            )
+            found += [
+                _vector("value within, interval not", top - width, low, top + step, n, met=False, could=_could(n)),
+                _vector("value on the limit, interval not", top, low, top + step, n, met=False, could=None),
+            ]
     if limit.min is not None:
+        bottom, high = limit.min, limit.min + 2 * width
         found += [
-            _vector("begins on the limit", limit.min, limit.min, limit.min + 2 * width, n, met=True),
-            _vector(
-                "one step below it", limit.min - step, limit.min - step, limit.min - step + 2 * width, n, met=False
-            ),
+            _vector("begins on the limit", bottom, bottom, high, n, met=True),
+            _vector("one step below it", bottom - step, bottom - step, high - step, n, met=False),
         ]
+        if width:
+            found += [
+                _vector(
+                    "value within, interval not", bottom + width, bottom - step, high, n, met=False, could=_could(n)
+                ),
+                _vector("value on the limit, interval not", bottom, bottom - step, high, n, met=False, could=None),
+            ]
     if limit.fewest is not None and limit.max is not None:
-        found.append(
-            _vector("too few attacks", limit.max - width, limit.max - 2 * width, limit.max, limit.fewest - 1, met=False)
+        few = _vector(
+            "too few attacks", limit.max - width, limit.max - 2 * width, limit.max, limit.fewest - 1, met=False
         )
+        found.append(few | {"found": "inconclusive"})
     found += [{"why": why, "status": why, "met": False} for why in ("missing", "inconclusive", "failed")]
     return found
 
 
-def _vector(why: str, value: float, lower: float, upper: float, n: int, *, met: bool) -> dict[str, Any]:
+def _vector(
+    why: str, value: float, lower: float, upper: float, n: int, *, met: bool, **could: int | None
+) -> dict[str, Any]:
+    """``could`` is how many could decide where only the interval is outside, None where no number could."""
     value, lower, upper = (round(number, 12) for number in (value, lower, upper))
-    return {"why": why, "value": value, "lower": lower, "upper": upper, "n": n, "met": met}
+    numbers = {"why": why, "value": value, "lower": lower, "upper": upper, "n": n, "met": met}
+    return {**numbers, "found": "inconclusive", **could} if could else numbers
+
+
+def _could(n: int) -> int:
+    """Half-widths shrink with the root of n: one of WIDTH + STEP is WIDTH at so many."""
+    return math.ceil(n * ((Fraction(WIDTH) + Fraction(STEP)) / Fraction(WIDTH)) ** 2)
 
 
 def _leaves(value: Any, place: str = "") -> list[tuple[str, Any]]:
