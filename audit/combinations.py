@@ -2,8 +2,10 @@
 
 A table of 50 columns has 20,875 combinations of at most three. Each is one addition and one count per row, because the
 codes of a combination follow from those of the combination one column shorter. Counting is by direct addressing
-(``numpy.bincount``), which on codes this small is about ten times faster than a hash group-by of a database. Codes are
-added as the narrowest integers that hold them, two bytes as a rule, since what an addition costs is memory.
+(``numpy.bincount``), which on codes this small is ten times faster than a hash group-by of a database and more: of
+DuckDB's CPU time a 31st on 40,000 rows of 20 columns, an 11th on 200,000 of 12 (``benchmarks.gate.speed --only
+group-bys``). Codes are added as the narrowest integers that hold them, two bytes as a rule, since what an addition
+costs is memory.
 """
 
 from __future__ import annotations

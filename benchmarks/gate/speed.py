@@ -6,6 +6,7 @@ A mixed table with gaps and correlations is drawn; half of the people are train,
 together are released. Every measure runs on the same tables in the order of the registry, so that one which comes later
 finds the neighbour searches of those before it; then come the controls. The product beside them is what one exact
 search costs at the least: queries times references times encoded width, as one matrix product by the same library.
+Then a database counts a sample of the combinations of columns that ``audit.combinations`` counts, scaled to all.
 At last the whole audit runs on the same tables anew, as a release has it: that is what the person who waits sees, and
 all the memory it takes. Without an earlier release there are no cumulative figures to measure, here as there.
 """
@@ -23,9 +24,12 @@ from pathlib import Path
 from typing import Any
 
 import click
+import duckdb
 import numpy as np
 import pandas as pd
 
+from audit.classes import coded
+from audit.combinations import classes_of, combinations
 from audit.controls import run_controls
 from audit.measures import REGISTRY
 from audit.run import run_audit
@@ -33,6 +37,7 @@ from audit.sides import QUERY_ROWS, REFERENCE_ROWS
 from audit.tables import AuditTables
 from policies import Dictionary
 
+ASKED = 50  # combinations of columns that the database counts, at most
 MEMORY = Path("/proc/self/statm")
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -45,7 +50,7 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 @click.option(
     "--only",
     default="",
-    help="Measures by name, 'controls' or 'audit' (the whole), comma between; all of them where none is named.",
+    help="Measures by name, 'controls', 'group-bys' or 'audit' (the whole), comma between; all where none is named.",
 )
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), default=None)
 def main(rows: int, columns: int, known: int, earlier: int, only: str, out: Path | None) -> None:
@@ -57,12 +62,16 @@ def main(rows: int, columns: int, known: int, earlier: int, only: str, out: Path
     """
     tables = mixed(rows, columns, known, np.random.default_rng(5), earlier)
     whole: dict[str, Any] | None = None
+    counted: dict[str, Any] | None = None
     measures = [name for name in REGISTRY if name != "cumulative" or earlier]
     lines = [cost("encoding", lambda: tables.matrices)]
     width = tables.matrices["train"].shape[1]
     product = cost("matrix product", lambda: matrix_product(min(rows // 2, REFERENCE_ROWS), width))
-    for name in only.split(",") if only else [*measures, "controls", "audit"]:
-        if name == "audit":
+    for name in only.split(",") if only else [*measures, "controls", "group-bys", "audit"]:
+        if name == "group-bys":
+            counted = group_bys(tables)
+            click.echo(json.dumps(counted), err=True)
+        elif name == "audit":
             tables = replace(tables)  # nothing of what the stages found is left
             whole = audit_cost(tables)
             click.echo(json.dumps(whole), err=True)
@@ -81,6 +90,7 @@ def main(rows: int, columns: int, known: int, earlier: int, only: str, out: Path
             "peak_mb": max(line["peak_mb"] for line in lines),
             "matrix_product": product,
             "stages": lines,
+            "group_bys": counted,
             "audit": whole,
         }
         if out is not None:  # after every stage: a run that is stopped has told what it knew
@@ -110,6 +120,42 @@ def stage(name: str, tables: AuditTables) -> Callable[[], object]:
     if name == "controls":
         return lambda: run_controls(tables, rng)
     return lambda: REGISTRY[name](tables, rng)
+
+
+def group_bys(tables: AuditTables) -> dict[str, Any]:
+    """Every combination of columns counted by ``audit.combinations``, and by DuckDB: CPU seconds of each.
+
+    The database counts real and released rows per class of at most ``ASKED`` of the combinations, drawn at random, from
+    codes as narrow as ours in its own memory; its cost is scaled to all of them. Rows are people here, so that it need
+    not tell people apart, and it is not asked which row is in which class, as ours tells.
+    """
+    rng, codes = np.random.default_rng(7), coded(tables)
+    names, both = tables.dictionary.released, len(tables.train) + len(tables.holdout)
+    real = [np.concatenate([codes.codes["train"][name], codes.codes["holdout"][name]]) for name in names]
+    released = [codes.codes["released"][name] for name in names]
+    chosen = combinations(len(names), tables.attacker_known_columns, both + len(tables.released), rng)
+    sizes = [codes.sizes[name] for name in names]
+    ours = cost("combinations", lambda: [None for _ in classes_of(real, released, sizes, np.arange(both), chosen)])
+    pairs = zip(real, released, strict=True)
+    frame = pd.DataFrame({f"c{place}": np.concatenate(pair).astype(np.uint16) for place, pair in enumerate(pairs)})
+    frame["real"] = np.arange(len(frame)) < both
+    asked = [chosen.chosen[place] for place in rng.permutation(len(chosen.chosen))[:ASKED]]
+    with duckdb.connect(
+        ":memory:", config={"threads": int(os.environ.get("OMP_NUM_THREADS", os.cpu_count() or 1))}
+    ) as it:
+        it.register("given", frame)
+        it.execute("CREATE TABLE rows AS SELECT * FROM given")
+        counts = "SELECT count(*) FILTER (real), count(*) FILTER (NOT real) FROM rows GROUP BY "
+        queries = [counts + ", ".join(f"c{column}" for column in subset) for subset in asked]
+        database = cost("database", lambda: [it.execute(query).fetchnumpy() for query in queries])
+    scaled = database["cpu_seconds"] * len(chosen.chosen) / len(asked)
+    return {
+        "combinations": len(chosen.chosen),
+        "cpu_seconds": ours["cpu_seconds"],
+        "database_asked": len(asked),
+        "database_cpu_seconds_scaled": round(scaled, 1),
+        "database_costs_times": round(scaled / max(ours["cpu_seconds"], 0.01), 1),
+    }
 
 
 def audit_cost(tables: AuditTables) -> dict[str, Any]:
