@@ -6,7 +6,7 @@ from typing import Literal
 
 import click
 
-from gateway.formats.finding import bounds, measured
+from gateway.formats.finding import bounds, doubt, measured
 from policies import Decision
 
 
@@ -15,7 +15,8 @@ def echo_decision(decision: Decision) -> None:
     width = max((len(finding.measure) for finding in decision.findings), default=0)
     for finding in decision.findings:
         mark = click.style("ok  ", fg="green") if finding.met else click.style("DENY", fg="red")
-        click.echo(f"{mark} {finding.measure:{width}}  {measured(finding)}  limit {bounds(finding.limit)}", err=True)
+        limit = f"limit {bounds(finding.limit)}{doubt(finding)}"
+        click.echo(f"{mark} {finding.measure:{width}}  {measured(finding)}  {limit}", err=True)
 
 
 def in_brief(decision: Decision, disclosure: Literal["verdict", "findings"] = "findings") -> str:

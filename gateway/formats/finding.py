@@ -30,14 +30,17 @@ def bounds(limit: Limit) -> str:
 
 
 def measured(finding: Finding) -> str:
-    """The number with its interval, or why there is none; where only the interval is in the way, both."""
-    why = f"{finding.status}{': ' + finding.reason if finding.reason else ''}"
+    """The number with its interval, or why there is none."""
     if not (finding.status == "measured" or finding.undecided) or not math.isfinite(finding.value):
-        return why
+        return f"{finding.status}{': ' + finding.reason if finding.reason else ''}"
     if finding.lower == finding.upper:
         return f"{finding.value:.4g}"
-    number = f"{finding.value:.3f} [{finding.lower:.3f}, {finding.upper:.3f}]"
-    return f"{number}, {why}" if finding.undecided else number
+    return f"{finding.value:.3f} [{finding.lower:.3f}, {finding.upper:.3f}]"
+
+
+def doubt(finding: Finding) -> str:
+    """What to add where only the interval is in the way of the limit; else nothing."""
+    return f"; {finding.status}: {finding.reason}" if finding.undecided else ""
 
 
 def outcome(finding: Finding) -> Outcome:
@@ -65,4 +68,5 @@ def confidentiality(policy: Policy, *, exact: bool) -> str:
 def sentence(finding: Finding) -> str:
     """Measure, number and limit in one sentence."""
     verdict = "met" if finding.met else "not met"
-    return f"{finding.measure} is {measured(finding)}; the limit of {bounds(finding.limit)} is {verdict}."
+    limit = f"the limit of {bounds(finding.limit)} is {verdict}"
+    return f"{finding.measure} is {measured(finding)}; {limit}{doubt(finding)}."
