@@ -3,10 +3,11 @@
 A row that several people have, or that lies amid many alike, comes up again in any sample; a row far from everybody's
 does not. To tell a copy from a coincidence, the chance of each row is taken from the real rows of train and holdout
 alike, its own person left out: the share of other people's rows that equal it, and where there are none, what kernels
-on the rows that differ give. With probability 1 - lambda a kernel keeps a column's value, else it draws one from all
-rows; lambda is the one that makes the real rows themselves likeliest, each with its own person left out. How much
-chance the rows that only one person has hold together is known better than how they share it: pairs of people with
-equal rows tell. The kernels are scaled to that.
+on the rows that differ give. The kernels speak too where an equal row would be next to impossible by them: a patient
+who is in the tables twice may not be copied for it. With probability 1 - lambda a kernel keeps a column's value, else
+it draws one from all rows; lambda is the one that makes the real rows themselves likeliest, each by the others that
+differ. How much chance the rows that only one person has hold together is known better than how they share it: pairs of
+people with equal rows tell. The kernels are scaled to that.
 
 References
 ----------
@@ -21,6 +22,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logsumexp
 
 from audit.classes import identical_rows, value_codes
 from audit.sides import Side
@@ -32,6 +34,8 @@ CHOOSING = 500  # real rows that choose lambda and the scale, at most
 ASKED = 4_000  # different rows whose chance is told, at most
 CHUNK = 256  # of them at a time
 BEARING = 1_000  # rows that pairs of strangers are judged by, at most
+ALLOWANCE = 10.0  # kernels say up to 8 times too little of clumpy tables
+POSSIBLE = 0.01  # chance of a twin among all real rows, allowance included, below which equal rows are one patient's
 COPIED = 0.01  # share of train copied, in the odds of a copy against a coincidence
 
 REAL: tuple[Side, Side] = ("train", "holdout")
@@ -45,9 +49,9 @@ def chance_of_copying(tables: AuditTables, rng: np.random.Generator) -> Floats:
 
     ``c / (c + s)``: as many copies of the row are expected as c, if ``COPIED`` of train was copied, and as many
     coincidences as s, in as many strangers as train has rows. Next to 1 where hardly anybody else could have the row,
-    next to 0 where another real person does have it, and 0 where no real row equals it. Train and holdout are treated
-    alike, so that weighing does not move the difference of their equals where nothing was copied. Where more than
-    ``ASKED`` different rows have an equal, those that are not drawn have weight 1.
+    next to 0 where another real person happens to have it, and 0 where no real row equals it. Train and holdout are
+    treated alike, so that weighing does not move the difference of their equals where nothing was copied. Where more
+    than ``ASKED`` different rows have an equal, those that are not drawn have weight 1.
     """
     rows = identical_rows(tables)
     met = np.intersect1d(rows["released"], np.concatenate([rows["train"], rows["holdout"]]))
@@ -62,12 +66,12 @@ def chance_of_copying(tables: AuditTables, rng: np.random.Generator) -> Floats:
     return result
 
 
-def strangers_alike(values: Codes, row: Codes, person: Codes, rng: np.random.Generator) -> float:
+def strangers_alike(values: Codes, row: Codes, person: Codes, few: int, rng: np.random.Generator) -> float:
     """Expected pairs of rows of two different people that are equal, as a share of all pairs, by kernels alone.
 
-    Equal rows are left out everywhere, but for the choice of lambda: rows that two files share do not explain
-    themselves. On clumpy tables that says too little, seen to be up to 8 times. At most ``BEARING`` rows bear a kernel,
-    as many are asked.
+    Of rows that ``few`` people or fewer have; the others count as no pair. Equal rows are left out everywhere: rows
+    that two files share do not explain themselves. On clumpy tables that says too little, seen to be up to 8 times. At
+    most ``BEARING`` rows bear a kernel, as many are asked.
 
     Parameters
     ----------
@@ -77,9 +81,10 @@ def strangers_alike(values: Codes, row: Codes, person: Codes, rng: np.random.Gen
     order = rng.permutation(len(values))
     bearing, some = order[:BEARING], order[: CHOOSING // 2]
     tried = [_Density(values, row, person, bearing, each) for each in SMOOTHING]
-    with np.errstate(divide="ignore"):  # nobody else among those who bear a kernel
-        likely = max(tried, key=lambda density: float(np.log(density._at(some)).sum()))
-    return float(likely._spread(order[-BEARING:]).mean())
+    likely = max(tried, key=lambda density: float(density._log_spread(some).sum()))
+    asked = order[-BEARING:]
+    shared_by_few = asked[likely._holders()[asked] <= few]
+    return float(likely._spread(shared_by_few).sum()) / len(asked)
 
 
 @dataclass(frozen=True)
@@ -103,7 +108,7 @@ class _Density:
         order = rng.permutation(len(values))
         some = order[:CHOOSING]
         tried = [cls(values, row, person, order[:REFERENCES], each) for each in SMOOTHING]
-        likely = max(tried, key=lambda density: float(np.log(density._at(some)).sum()))
+        likely = max(tried, key=lambda density: float(density._log_spread(some).sum()))
         return replace(likely, scale=likely._good_turing(some))
 
     def chance(self, asked: Codes) -> Floats:
@@ -116,12 +121,16 @@ class _Density:
 
         In expected rows, so that with hardly a pair to go by the scale stays near one.
         """
-        holders = np.bincount(np.unique(np.column_stack([self.row, self.person]), axis=0)[:, 0])[self.row]
+        holders = self._holders()
         single = some[holders[some] == 1]
         if not len(single):
             return 1.0
         given = float(self._spread(single).mean()) * float((holders == 1).sum())
         return (float((holders == 2).sum()) + 1.0) / (given * len(self.row) + 1.0)
+
+    def _holders(self) -> Codes:
+        """How many people have each row."""
+        return np.bincount(np.unique(np.column_stack([self.row, self.person]), axis=0)[:, 0])[self.row]
 
     def _at(self, places: Codes) -> Floats:
         """The probability of the rows at these places, their own people's rows left out everywhere."""
@@ -130,16 +139,21 @@ class _Density:
         kinds, times = np.unique(pair, return_counts=True)
         mine = times[np.searchsorted(kinds, pair[places])]
         equal = np.bincount(self.row)[self.row[places]] - mine
-        result: Floats = equal / (len(self.row) - own)
-        result[equal == 0] = self.scale * self._spread(places[equal == 0])
+        spread = self.scale * self._spread(places)
+        twins = (equal > 0) & (ALLOWANCE * len(self.row) * spread >= POSSIBLE)
+        result: Floats = np.where(twins, equal / (len(self.row) - own), spread)
         return result
 
     def _spread(self, places: Codes) -> Floats:
         """What kernels give the rows at these places, unscaled."""
+        result: Floats = np.exp(self._log_spread(places))
+        return result
+
+    def _log_spread(self, places: Codes) -> Floats:
         return np.concatenate([self._kernel(part) for part in np.split(places, range(CHUNK, len(places), CHUNK))])
 
     def _kernel(self, places: Codes) -> Floats:
-        """Mean over bearing rows of other people that differ somewhere of what their kernels give the rows."""
+        """Log of the mean over bearing rows of other people that differ somewhere of what their kernels give them."""
         others = self.person[places, None] != self.person[self.bearing]
         people = np.maximum(others.sum(axis=1), 1)
         log = np.where(others & (self.row[places, None] != self.row[self.bearing]), 0.0, -np.inf)
@@ -147,5 +161,5 @@ class _Density:
             same = value[places, None] == value[self.bearing]
             drawn = self.smoothing * ((same & others).sum(axis=1) + 0.5) / (people + 1.0)
             log += np.where(same, np.log(1 - self.smoothing + drawn)[:, None], np.log(drawn)[:, None])
-        result: Floats = np.exp(log).sum(axis=1) / people
+        result: Floats = logsumexp(log, axis=1) - np.log(people)
         return result

@@ -231,6 +231,5 @@ def _finding(values: Mapping[str, Any]) -> Finding:
         math.nan if values[name] is None else float(values[name]) for name in ("value", "lower", "upper")
     )
     limit = Limit.model_validate(values["limit"])
-    return Finding(
-        values["measure"], limit, value, lower, upper, values["status"], values["met"], values["reason"]
-    )  # fmt: skip
+    known = values["status"], values["met"], values["reason"], values.get("undecided", False)
+    return Finding(values["measure"], limit, value, lower, upper, *known)

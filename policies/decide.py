@@ -45,6 +45,7 @@ class Finding:
             "status": self.status,
             "met": self.met,
             "reason": self.reason,
+            "undecided": self.undecided,
         }
 
 
@@ -131,9 +132,12 @@ def _finding(name: str, limit: Limit, found: list[Measurement], confidence: floa
 
 
 def _undecided(limit: Limit, m: Measurement) -> str:
-    """How many of what the measure counts could decide, if the value stays; half-widths shrink with the root of n."""
+    """How many of what the measure counts could decide, if the value stays; half-widths shrink with the root of n.
+
+    Of a number of rows or people that is not so, and none is named: shares and areas have bounds below one.
+    """
     told = f"n = {m.n} cannot decide"
-    if m.n < 1:
+    if m.n < 1 or any(bound is not None and bound >= 1 for bound in (limit.min, limit.max)):
         return told
     beyond = [(limit.min, m.lower)] if limit.min is not None and m.lower < limit.min else []
     beyond += [(limit.max, m.upper)] if limit.max is not None and m.upper > limit.max else []

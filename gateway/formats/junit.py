@@ -51,7 +51,7 @@ def _case(suite: ET.Element, policy: str, finding: Finding, *, exact: bool) -> N
     told = sentence(finding) if exact else coarsely(finding)
     if not finding.met:
         unmeasured = finding.status if exact else outcome(finding)
-        kind = "limit" if finding.status == "measured" else unmeasured
+        kind = "limit" if outcome(finding) == "not met" and not (exact and finding.undecided) else unmeasured
         failure = ET.SubElement(case, "failure", {"type": kind, "message": _text(told)})
         about = entry(finding.measure)
         failure.text = _text(f"{about.title}. {about.plain}\nLimit: {bounds(finding.limit)}. {finding.limit.source}")

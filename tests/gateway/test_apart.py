@@ -102,14 +102,29 @@ def test_many_rows_of_one_person_count_once(rng: np.random.Generator) -> None:
         check_rows(real, typed(holdout.frame, people), rng)
 
 
-def test_the_rows_of_one_person_are_no_twins(rng: np.random.Generator) -> None:
-    """Ten equal rows of one patient in each file would explain away what is shared, were they ten people."""
+@pytest.mark.parametrize("fillers", [(10, 10), (0, 25), (25, 0), (30, 30)])
+def test_what_many_people_have_in_common_explains_nothing_else(
+    rng: np.random.Generator, fillers: tuple[int, int]
+) -> None:
+    """Empty rows, say: they are in both files, and tell nothing of the six that are in both as well."""
     table = clinical(600, rng)
-    for start in (100, 400):
-        table.iloc[start : start + 10] = table.iloc[[start] * 10].to_numpy()
+    for start, count in zip((100, 400), fillers, strict=True):
+        table.iloc[start : start + count] = table.iloc[[100] * count].to_numpy()
     real, holdout = sharing(table.astype(clinical(1, rng).dtypes.to_dict()), 6)
-    check_rows(real, holdout, rng)
-    people = np.arange(300, dtype=np.int64)
-    people[100:110] = 100
     with pytest.raises(IntakeError, match=r"^6 rows"):
-        check_rows(typed(real.frame, people), typed(holdout.frame, people), rng)
+        check_rows(real, holdout, rng)
+
+
+def test_the_real_table_as_its_own_holdout_is_refused_whatever_is_empty(rng: np.random.Generator) -> None:
+    table = clinical(300, rng)
+    table.iloc[:40] = table.iloc[[0] * 40].to_numpy()
+    whole = typed(table.astype(clinical(1, rng).dtypes.to_dict()))
+    with pytest.raises(IntakeError, match=r"^260 rows"):
+        check_rows(whole, whole, rng)
+
+
+def test_a_row_shared_twice_over_is_refused_too(rng: np.random.Generator) -> None:
+    real, holdout = sharing(clinical(600, rng), 6)
+    frame = pd.concat([holdout.frame.iloc[:6], holdout.frame], ignore_index=True)
+    with pytest.raises(IntakeError, match=r"^12 rows"):
+        check_rows(real, typed(frame), rng)

@@ -79,7 +79,7 @@ def test_an_interval_that_does_not_hold_its_value_is_no_evidence(interval: tuple
         (Limit(min=0.5, max=0.7), (0.6, 0.55, 0.73), 100, "about 169 could"),
         (Limit(max=0.05), (0.05, 0.01, 0.06), 100, "no number could"),
         (Limit(max=0.05), (0.0499, 0.0, 0.15), 100, "more than a million could"),  # 100 * 1001^2
-        (Limit(max=1.0), (0.5, 0.0, 1.0 + 2**-52), 100, "about 101 could"),
+        (Limit(max=0.5), (0.25, 0.0, 0.5 + 2**-53), 100, "about 101 could"),
     ],
 )
 def test_a_number_within_its_limit_on_too_few_is_inconclusive_and_names_how_many_could_decide(
@@ -91,6 +91,13 @@ def test_a_number_within_its_limit_on_too_few_is_inconclusive_and_names_how_many
     assert finding.reason.startswith(f"n = {n} cannot decide; {could},")
     assert (finding.value, finding.lower, finding.upper) == interval
     assert met_at_point(limit, found)
+
+
+def test_of_a_count_of_rows_no_number_is_told() -> None:
+    """Its interval does not shrink with the rows at the same value."""
+    found = Measurement("a", 1.0, -10.2, 11.8, 0.95, 250, "by hand")
+    [finding] = decide(policy({"a": Limit(max=2)}), [found]).findings
+    assert (finding.undecided, finding.reason) == (True, "n = 250 cannot decide")
 
 
 def test_of_nobody_no_number_is_told() -> None:
@@ -193,10 +200,12 @@ def test_json_has_the_documented_shape_and_no_nan() -> None:
             {
                 "measure": "a", "limit": {"min": None, "max": 1.0, "source": "s"}, "value": 0.5, "lower": 0.25,
                 "upper": 0.75, "status": "measured", "met": True, "reason": "",
+                "undecided": False,
             },
             {
                 "measure": "b", "limit": {"min": 2.0, "max": None, "source": "house"}, "value": None, "lower": None,
                 "upper": None, "status": "missing", "met": False, "reason": "not measured",
+                "undecided": False,
             },
         ],
     }  # fmt: skip

@@ -7,7 +7,8 @@ from xml.etree import ElementTree as ET
 from junitparser import Failure, JUnitXml, TestCase, TestSuite
 
 from gateway.formats.junit import junit
-from tests.gateway.formats.decisions import MIXED, SILENT, allowed, leaked, mixed, telling
+from policies import Measurement, decide
+from tests.gateway.formats.decisions import MIXED, SILENT, allowed, leaked, mixed, policy, telling
 
 
 def suite_of(text: str) -> TestSuite:
@@ -74,6 +75,19 @@ def test_no_measured_number_is_in_it_unless_it_is_asked_for() -> None:
     assert (broken.type, broken.message) == ("limit", "k_map: the limit of at least 11 is not met.")
     assert open_.type == "inconclusive"
     assert open_.message == "singling_out: the limit of at most 0.05 is not met, the measurement is inconclusive."
+
+
+def test_that_only_the_interval_is_in_the_way_does_not_show_unless_it_is_asked_for() -> None:
+    """That the value itself is within its limit is exact."""
+    said, one = {}, policy(membership_auc={"max": 0.1})
+    for value in (0.05, 0.2):
+        found = Measurement("membership_auc", value, 0.04, 0.6, 0.99, 300, "by hand")
+        decision = decide(one, [found])
+        assert decision.findings[0].undecided is (value == 0.05)
+        said[value] = [junit(decision, one, 1, exact=exact) for exact in (False, True)]
+    assert said[0.05][0] == said[0.2][0]
+    assert 'type="inconclusive"' in said[0.05][1]
+    assert 'type="limit"' in said[0.2][1]
 
 
 def test_a_policy_that_discloses_its_verdict_alone_has_one_case() -> None:
