@@ -181,7 +181,7 @@ def test_a_mended_release_says_so_and_is_measured_again_at_half_the_error(mendin
     assert evidence["remedies"]["replaced"] >= 12
     first = {each["name"]: each["value"] for each in evidence["remedies"]["firstMeasured"]}
     again = {each["name"]: each["value"] for each in evidence["measurements"]}
-    assert first["exact_copy_excess"] == pytest.approx(12 / 150, abs=5e-4)  # each counts by the chance that it is a copy
+    assert first["exact_copy_excess"] == pytest.approx(12 / 150, abs=5e-4)  # by the chance that each is a copy
     assert again["exact_copy_excess"] <= 0
     assert "rows coarsened" in (evidence_of(mending) / "report.html").read_text(encoding="utf-8")
     verified = mending.run("verify", mending.folder / "bundle", "--key", mending.public_key, "--json")
