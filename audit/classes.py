@@ -19,9 +19,10 @@ from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from audit.columns import common_codes, levels, numbers
+from audit.columns import Name, common_codes, levels, numbers
 from audit.combinations import Narrow, narrowed
 from audit.sides import SIDES, Side
 from audit.tables import AuditTables
@@ -31,7 +32,7 @@ CELLS = 40_000_000  # rows of the three tables times subsets, before subsets are
 SUBSETS = (200, 5_000)  # but never fewer nor more than these
 
 Codes = NDArray[np.int64]
-Whole = Mapping[str, tuple[Mapping[Side, Narrow], int]]  # by column: codes of each table, and how many there are
+Whole = Mapping[str, tuple[Mapping[Name, Narrow], int]]  # by column: codes of each table, and how many there are
 
 
 @dataclass(frozen=True)
@@ -92,15 +93,15 @@ def coded(tables: AuditTables) -> Coded:
     return _CODED[tables]
 
 
-def value_codes(tables: AuditTables) -> Whole:
-    """Codes of all released columns' values as they stand, without bins; missing is the last of a column."""
+def value_codes(tables: AuditTables) -> Whole[Side]:
+    """Codes of all released columns' values; see :func:`codes_of`."""
     if tables not in _VALUES:
-        _VALUES[tables] = _value_codes(tables)
+        _VALUES[tables] = codes_of(tables.frames)
     return _VALUES[tables]
 
 
 _CODED: WeakKeyDictionary[AuditTables, Coded] = WeakKeyDictionary()
-_VALUES: WeakKeyDictionary[AuditTables, Whole] = WeakKeyDictionary()
+_VALUES: WeakKeyDictionary[AuditTables, Whole[Side]] = WeakKeyDictionary()
 
 
 def _coded(tables: AuditTables) -> Coded:
@@ -142,14 +143,14 @@ def bin_starts(values: NDArray[np.float64], weights: NDArray[np.float64], people
 
 
 def combine(
-    columns: Sequence[Mapping[Side, Codes] | Mapping[Side, Narrow]], sizes: Mapping[str, int], names: Sequence[str]
-) -> tuple[dict[Side, Codes], int]:
+    columns: Sequence[Mapping[Name, Codes] | Mapping[Name, Narrow]], sizes: Mapping[str, int], names: Sequence[str]
+) -> tuple[dict[Name, Codes], int]:
     """One code per row for the combination of several columns, equal exactly where all columns are."""
-    ids: dict[Side, Codes] = {side: np.zeros(len(columns[0][side]), dtype=np.int64) for side in SIDES}
+    ids: dict[Name, Codes] = {table: np.zeros(len(part), dtype=np.int64) for table, part in columns[0].items()}
     total = 1
     rows = sum(len(part) for part in ids.values())
     for column, name in zip(columns, names, strict=True):
-        ids = {side: ids[side] * sizes[name] + column[side] for side in SIDES}
+        ids = {table: part * sizes[name] + column[table] for table, part in ids.items()}
         total *= sizes[name]
         if total > 16 * rows + 1024:
             ids, distinct = common_codes(ids)
@@ -159,17 +160,27 @@ def combine(
 
 def identical_rows(tables: AuditTables) -> dict[Side, Codes]:
     """One code per row of each table, equal exactly where all released values are (missing equals missing)."""
-    found = value_codes(tables)
-    sizes = {name: size for name, (_, size) in found.items()}
-    return combine([codes for codes, _ in found.values()], sizes, tables.dictionary.released)[0]
+    return whole_rows(value_codes(tables))[0]
 
 
-def _value_codes(tables: AuditTables) -> Whole:
-    found: dict[str, tuple[Mapping[Side, Narrow], int]] = {}
-    for name in tables.dictionary.released:
-        codes, distinct = common_codes({side: numbers(tables.frames[side], name) for side in SIDES})
-        found[name] = {side: narrowed(part, len(distinct)) for side, part in codes.items()}, len(distinct)
+def codes_of(frames: Mapping[Name, pd.DataFrame]) -> Whole[Name]:
+    """Codes of the values of tables with the same columns as they stand, without bins; missing is a column's last."""
+    found: dict[str, tuple[Mapping[Name, Narrow], int]] = {}
+    for name in next(iter(frames.values())).columns:
+        codes, distinct = common_codes({table: numbers(frame, name) for table, frame in frames.items()})
+        found[name] = {table: narrowed(part, len(distinct)) for table, part in codes.items()}, len(distinct)
     return found
+
+
+def whole_rows(values: Whole[Name]) -> tuple[dict[Name, Codes], int]:
+    """One code per row, equal exactly where all values are, and how many codes there are (some may be unused)."""
+    sizes = {name: size for name, (_, size) in values.items()}
+    return combine([codes for codes, _ in values.values()], sizes, tuple(values))
+
+
+def stacked(values: Whole[Name], tables: Sequence[Name]) -> Codes:
+    """The (r, d) codes of all values of these tables, their rows one below the other."""
+    return np.column_stack([np.concatenate([codes[table] for table in tables]) for codes, _ in values.values()])
 
 
 @dataclass(frozen=True)
@@ -202,6 +213,12 @@ class People:
         result = np.zeros(self.count)
         np.maximum.at(result, self.person, per_pair)
         return result
+
+
+def numbered(people: Codes) -> tuple[Codes, int]:
+    """The same people in codes without gaps, and how many there are."""
+    distinct, person = np.unique(people, return_inverse=True)
+    return person, len(distinct)
 
 
 def _weights(people: Codes) -> NDArray[np.float64]:

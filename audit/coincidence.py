@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from audit.classes import identical_rows, value_codes
+from audit.classes import People, identical_rows, numbered, stacked, value_codes
 from audit.sides import Side
 from audit.tables import AuditTables
 
@@ -79,9 +79,7 @@ def strangers_alike(values: Codes, row: Codes, person: Codes, few: int, rng: np.
     row, person : (r,) codes of the whole row, equal exactly where ``values`` are, and of whose it is
     """
     order = rng.permutation(len(values))
-    bearing, some = order[:BEARING], order[: CHOOSING // 2]
-    tried = [_Density(values, row, person, bearing, each) for each in SMOOTHING]
-    likely = max(tried, key=lambda density: float(density._log_spread(some).sum()))
+    likely = _Density.likeliest(values, row, numbered(person)[0], order[:BEARING], order[: CHOOSING // 2])
     asked = order[-BEARING:]
     shared_by_few = asked[likely._holders()[asked] <= few]
     return float(likely._spread(shared_by_few).sum()) / len(asked)
@@ -89,7 +87,10 @@ def strangers_alike(values: Codes, row: Codes, person: Codes, few: int, rng: np.
 
 @dataclass(frozen=True)
 class _Density:
-    """Value codes (r, d) of all real rows, their row codes and people (r,), which rows bear a kernel, lambda, scale."""
+    """Value codes (r, d) of all real rows, their row codes and people (r,), which rows bear a kernel, lambda, scale.
+
+    People are numbered without gaps.
+    """
 
     values: Codes
     row: Codes
@@ -100,16 +101,19 @@ class _Density:
 
     @classmethod
     def of(cls, tables: AuditTables, rng: np.random.Generator) -> _Density:
-        rows, columns = identical_rows(tables), value_codes(tables).values()
-        values = np.column_stack([np.concatenate([part[side] for side in REAL]) for part, _ in columns])
-        kept, left_out = (np.unique(tables.people[side], return_inverse=True)[1] for side in REAL)
-        person = np.concatenate([kept, kept.max() + 1 + left_out])
-        row = np.concatenate([rows[side] for side in REAL])
+        rows, values = identical_rows(tables), stacked(value_codes(tables), REAL)
+        (kept, count), (left_out, _) = (numbered(tables.people[side]) for side in REAL)
+        row, person = np.concatenate([rows[side] for side in REAL]), np.concatenate([kept, count + left_out])
         order = rng.permutation(len(values))
         some = order[:CHOOSING]
-        tried = [cls(values, row, person, order[:REFERENCES], each) for each in SMOOTHING]
-        likely = max(tried, key=lambda density: float(density._log_spread(some).sum()))
+        likely = cls.likeliest(values, row, person, order[:REFERENCES], some)
         return replace(likely, scale=likely._good_turing(some))
+
+    @classmethod
+    def likeliest(cls, values: Codes, row: Codes, person: Codes, bearing: Codes, some: Codes) -> _Density:
+        """Unscaled, with the lambda that makes ``some`` rows likeliest."""
+        tried = [cls(values, row, person, bearing, each) for each in SMOOTHING]
+        return max(tried, key=lambda density: float(density._log_spread(some).sum()))
 
     def chance(self, asked: Codes) -> Floats:
         """Probability (q,) that a stranger has the row of each code, one of the people who have it left out."""
@@ -130,17 +134,21 @@ class _Density:
 
     def _holders(self) -> Codes:
         """How many people have each row."""
-        return np.bincount(np.unique(np.column_stack([self.row, self.person]), axis=0)[:, 0])[self.row]
+        return People.of(self.row, self.person, self._people).sizes(int(self.row.max()) + 1)[self.row]
+
+    @property
+    def _people(self) -> int:
+        return int(self.person.max()) + 1
 
     def _at(self, places: Codes) -> Floats:
         """The probability of the rows at these places, their own people's rows left out everywhere."""
         own = np.bincount(self.person)[self.person[places]]
-        pair = self.row * (int(self.person.max()) + 1) + self.person
-        kinds, times = np.unique(pair, return_counts=True)
-        mine = times[np.searchsorted(kinds, pair[places])]
-        equal = np.bincount(self.row)[self.row[places]] - mine
-        spread = self.scale * self._spread(places)
-        twins = (equal > 0) & (ALLOWANCE * len(self.row) * spread >= POSSIBLE)
+        _, pair, times = np.unique(self.row * self._people + self.person, return_inverse=True, return_counts=True)
+        equal = np.bincount(self.row)[self.row[places]] - times[pair[places]]
+        log = self._log_spread(places)
+        spread = self.scale * np.exp(log)
+        usual = np.isneginf(log)  # all others who bear a kernel have the row
+        twins = (equal > 0) & (usual | (ALLOWANCE * len(self.row) * spread >= POSSIBLE))
         result: Floats = np.where(twins, equal / (len(self.row) - own), spread)
         return result
 

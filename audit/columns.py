@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from audit.sides import SIDES, Side
 from policies import Column, Dictionary
 
 DAY = 86_400.0
+
+Name = TypeVar("Name", bound=str)  # of a table: its side, or what else tells them apart
 
 
 def numeric_columns(dictionary: Dictionary) -> tuple[str, ...]:
@@ -43,11 +44,11 @@ def levels(frame: pd.DataFrame, name: str, column: Column) -> NDArray[np.int64]:
     return np.asarray(codes, dtype=np.int64) + 1
 
 
-def common_codes(parts: Mapping[Side, NDArray[Any]]) -> tuple[dict[Side, NDArray[np.int64]], NDArray[Any]]:
-    """Each table's values as places in the ascending distinct values of all three; all NaN are one value, the last."""
-    distinct, inverse = np.unique(np.concatenate([parts[side] for side in SIDES]), return_inverse=True)
-    cuts = np.cumsum([len(parts[side]) for side in SIDES])[:-1]
-    return dict(zip(SIDES, np.split(inverse.astype(np.int64), cuts), strict=True)), distinct
+def common_codes(parts: Mapping[Name, NDArray[Any]]) -> tuple[dict[Name, NDArray[np.int64]], NDArray[Any]]:
+    """Each table's values as places in the ascending distinct values of all; all NaN are one value, the last."""
+    distinct, inverse = np.unique(np.concatenate(list(parts.values())), return_inverse=True)
+    cuts = np.cumsum([len(part) for part in parts.values()])[:-1]
+    return dict(zip(parts, np.split(inverse.astype(np.int64), cuts), strict=True)), distinct
 
 
 def deviation(values: NDArray[np.float64]) -> float:

@@ -60,6 +60,8 @@ _IDENTIFIER = re.compile(
 )
 _ZIP = re.compile(r"\d{5}(-\d{4})?")
 _AMOUNT = re.compile(r"\d+(?:\.\d+)?")
+_AGES = frozenset({"age", "ages"})
+_YEARS = frozenset({"year", "years", "yr", "yrs", "a"})
 
 
 def safe_harbor(dictionary: Dictionary) -> tuple[Measurement, ...]:
@@ -81,13 +83,7 @@ def _is_date(_: str, column: Column) -> bool:
 
 
 def _is_old_age(name: str, column: Column) -> bool:
-    if not {"age", "ages"} & set(name.split()) and (column.unit or "").casefold() not in (
-        "year",
-        "years",
-        "a",
-        "yr",
-        "yrs",
-    ):
+    if _AGES.isdisjoint(name.split()) and (column.unit or "").casefold() not in _YEARS:
         return False
     if isinstance(column.maximum, float):
         return column.maximum > OLDEST

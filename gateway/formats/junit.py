@@ -48,15 +48,19 @@ def _whole(suite: ET.Element, decision: Decision) -> None:
 
 def _case(suite: ET.Element, policy: str, finding: Finding, *, exact: bool) -> None:
     case = ET.SubElement(suite, "testcase", {"classname": _text(policy), "name": _text(finding.measure)})
-    told = sentence(finding) if exact else coarsely(finding)
-    if not finding.met:
-        unmeasured = finding.status if exact else outcome(finding)
-        kind = "limit" if outcome(finding) == "not met" and not (exact and finding.undecided) else unmeasured
-        failure = ET.SubElement(case, "failure", {"type": kind, "message": _text(told)})
-        about = entry(finding.measure)
-        failure.text = _text(f"{about.title}. {about.plain}\nLimit: {bounds(finding.limit)}. {finding.limit.source}")
-    else:
-        ET.SubElement(case, "system-out").text = _text(told)
+    told = _text(sentence(finding) if exact else coarsely(finding))
+    if finding.met:
+        ET.SubElement(case, "system-out").text = told
+        return
+    failure = ET.SubElement(case, "failure", {"type": _kind(finding, exact=exact), "message": told})
+    about = entry(finding.measure)
+    failure.text = _text(f"{about.title}. {about.plain}\nLimit: {bounds(finding.limit)}. {finding.limit.source}")
+
+
+def _kind(finding: Finding, *, exact: bool) -> str:
+    """``limit`` where a measured number breaks it, else why there is none; what may travel is coarser."""
+    why = finding.status if exact else outcome(finding)
+    return "limit" if why in ("measured", "not met") else why
 
 
 def _text(value: str) -> str:

@@ -13,7 +13,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audit import classes
-from audit.classes import BINS, People, bin_starts, coded, identical_rows, knowledge, value_codes
+from audit.classes import (
+    BINS,
+    People,
+    bin_starts,
+    coded,
+    codes_of,
+    identical_rows,
+    knowledge,
+    numbered,
+    stacked,
+    value_codes,
+    whole_rows,
+)
 from tests.audit.tables import levels, patients, put_together
 
 
@@ -106,6 +118,24 @@ def test_an_attacker_cannot_know_more_columns_than_there_are(rng: np.random.Gene
     tables = put_together(*[patients(30, rng)[["age", "sex"]] for _ in range(3)], attacker_known_columns=4)
     assert knowledge(tables, (), rng).subsets == (("age", "sex"),)
     assert knowledge(tables, ("age", "sex"), rng).subsets == ()
+
+
+def test_rows_of_any_tables_are_told_apart_by_all_their_values() -> None:
+    """Missing equals missing, in numbers, levels and days; tables of one row and of none have codes too."""
+    nat = np.datetime64("NaT", "s")
+    day = np.array(["2020-01-01", nat, "2020-01-01"], dtype="datetime64[s]")
+    frame = pd.DataFrame({"a": [1.0, np.nan, 1.0], "b": levels(["x", None, "x"], "xy"), "c": day})
+    values = codes_of({"one": frame.iloc[:2], "other": frame.iloc[1:], "none": frame.iloc[:0]})
+    rows, total = whole_rows(values)
+    assert [size for _, size in values.values()] == [2, 2, 2]
+    assert rows["one"][1] == rows["other"][0] != rows["one"][0] == rows["other"][1] < total
+    assert len(rows["none"]) == 0
+    assert stacked(values, ("other", "one")).tolist() == [[1, 1, 1], [0, 0, 0], [0, 0, 0], [1, 1, 1]]
+
+
+def test_people_are_numbered_without_gaps() -> None:
+    person, count = numbered(np.array([7, 3, 7, 90]))
+    assert (person.tolist(), count) == ([1, 0, 1, 2], 3)
 
 
 def test_a_person_counts_once_per_class() -> None:

@@ -32,6 +32,13 @@ def test_a_row_that_another_person_has_too_counts_next_to_nothing(rng: np.random
     assert weight[0] == pytest.approx(COPIED / (COPIED + 200 / 399), rel=0.01)
 
 
+def test_a_row_that_everybody_has_counts_next_to_nothing(rng: np.random.Generator) -> None:
+    """No row differs, so that kernels are silent; all of 150 strangers have it, against one copy in a hundred."""
+    same = pd.DataFrame({"a": np.ones(150), "b": np.zeros(150)})
+    weight = chance_of_copying(put_together(same, same, same[:20]), rng)
+    assert weight == pytest.approx(np.full(20, COPIED / (COPIED + 150)), rel=1e-9)
+
+
 def test_a_patient_who_is_in_the_tables_twice_may_not_be_copied_for_it(rng: np.random.Generator) -> None:
     """Numbers to the last digit: nobody shares them by chance, so an equal row of another code is the same person's."""
     train, holdout, fresh = (patients(200, rng) for _ in range(3))

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from gateway.apart import check_rows
+from gateway.apart import _by_twins, check_rows
 from gateway.intake import IntakeError, TypedTable
 from tests.audit.tables import levels, skewed
 
@@ -89,6 +89,37 @@ def test_twins_within_the_files_explain_as_many_between_them(rng: np.random.Gene
     table.iloc[20:26] = table.iloc[30:36].to_numpy()
     table.iloc[320:326] = table.iloc[330:336].to_numpy()
     check_rows(*sharing(table.astype(clinical(1, rng).dtypes.to_dict()), 6), rng)
+
+
+def test_rows_of_three_people_each_are_dealt_to_the_files_as_chance_has_it(rng: np.random.Generator) -> None:
+    """Of 256 a quarter is in one file alone; of the rest every other has two people in the holdout: 288 in all."""
+    table = clinical(856, rng)
+    here = table.index.repeat([3] * 32 + [0] * 32 + [2] * 96 + [1] * 96 + [1] * 300 + [0] * 300)
+    there = table.index.repeat([0] * 32 + [3] * 32 + [1] * 96 + [2] * 96 + [0] * 300 + [1] * 300)
+    check_rows(typed(table.loc[here]), typed(table.loc[there]), rng)
+
+
+def test_people_expected_in_both_files_follow_from_the_ways_to_deal_them() -> None:
+    """Three people each: two alike are in one file in 6 ways of 15, three in 2 of 20; else 9, and 9 and twice 9."""
+    two = np.array([2, 0, 1]), np.array([0, 2, 1])
+    three = np.array([3, 1]), np.array([0, 2])
+    assert _by_twins(*two, 3, 3) == pytest.approx(2 * 9 / 6)
+    assert _by_twins(*three, 3, 3) == pytest.approx((9 + 2 * 9) / 2)
+    assert _by_twins(np.array([1]), np.array([1]), 1, 1) == 0
+
+
+@pytest.mark.parametrize("held", [2, 3])
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
+def test_as_many_people_are_met_as_expected_where_kinds_are_dealt_at_random(
+    rng: np.random.Generator, held: int, share: float
+) -> None:
+    """Over 200 deals of 500 kinds; 5 % off is 6 standard errors."""
+    met = expected = 0.0
+    for _ in range(200):
+        there = (rng.permutation(2_000) < 2_000 * share)[: 500 * held].reshape(500, held).sum(axis=1)
+        met += float(there[(there > 0) & (there < held)].sum())
+        expected += _by_twins(held - there, there, round(2_000 * (1 - share)), round(2_000 * share))
+    assert met == pytest.approx(expected, rel=0.05)
 
 
 def test_many_rows_of_one_person_count_once(rng: np.random.Generator) -> None:
