@@ -20,7 +20,7 @@ from synth.spacing import Spacing
 from synth.strata import Strata
 
 ROUNDS = 30
-_CLASS_ROWS = 60
+_CLASS_ROWS = 30
 _SPARE_ROWS = 6_000
 
 

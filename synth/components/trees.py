@@ -7,7 +7,8 @@ levels that exclude each other, zeros, interactions, is followed here.
 
 Guarded, all of it ours: leaves of at least 25 rows, more in a large table; weak branches are cut; splits look at
 the whole distribution of a column and not only at its mean, and at levels in the order of what they say of it; a
-continuous column is first regressed linearly, so that trees need not spell out straight lines in steps; a drawn value
+continuous column, or one of many levels, is first regressed linearly, so that trees need not spell out straight lines
+in steps; in a large table a line over all leaves says what large leaves leave unsaid (``leaves.py``); a drawn value
 moves by about five ranks among the real ones; and every column has five trees, each grown on other rows, of which every
 row drawn takes one: their mean tells less of single patients than one tree does, and errs less (Breiman, Bagging
 predictors, Machine Learning 24, 1996).
@@ -26,11 +27,14 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 from sklearn.tree import DecisionTreeRegressor
 
+from synth.components.leaves import Leaves
 from synth.components.moments import LEAST, Floats, class_moments
 from synth.components.perclass import Codes, Form, checked, members_of
 
 LEAF = 25
-"""Rows a drawn value may come from, at least, in the guarded form; in a table of over 1,000 rows more."""
+"""Rows a drawn value may come from, at least, in the guarded form; in a large table more."""
+_LARGE = 1_000
+"""Rows from which leaves grow, and a line says what they leave unsaid; in a smaller table it would tell of patients."""
 _GROWTH = 0.8
 """Power of the number of rows with which leaves grow from there: 275 of 20,000 rows."""
 GROVE = 5
@@ -51,6 +55,8 @@ _LEVELS = 64
 """A column of no more distinct values is offered to trees also by what each value says of the column to be drawn."""
 _TIED = 10
 """A value held by more rows than this is a level or a spike, and comes out as it is."""
+_EVEN = 0.2
+"""A column of more than ``_LEVELS`` values, none held by a larger share of rows, counts as a number, tied or not."""
 
 
 class ConditionalTrees:
@@ -121,7 +127,7 @@ class _Column:
     of_class: Floats
     of_level: tuple[_Levels, ...]
     line: Floats | None
-    grove: tuple[_Tree, ...]
+    grove: tuple[Leaves, ...]
     tied: Floats
     loose: Floats
 
@@ -139,22 +145,6 @@ class _Column:
                     values[moving] = _moved(values[moving], self.loose, rng)
                 drawn[own] = values
         return drawn if self.line is None else drawn + features[:, : len(self.line)] @ self.line
-
-
-@dataclass(frozen=True)
-class _Tree:
-    """A tree and the values of every leaf, leaf after leaf."""
-
-    tree: DecisionTreeRegressor
-    starts: NDArray[np.intp]
-    sizes: NDArray[np.intp]
-    values: Floats
-
-    def draw(self, features: Floats, rng: np.random.Generator) -> Floats:
-        """(m,) values, each out of its row's leaf; m >= 1."""
-        leaf = self.tree.apply(features)
-        drawn: Floats = self.values[self.starts[leaf] + rng.integers(self.sizes[leaf])]
-        return drawn
 
 
 def _learned(
@@ -177,7 +167,9 @@ def _learned(
     kinds, counts = np.unique(values, return_counts=True)
     tied = kinds[counts > _TIED]
     line = None
-    if guarded and len(before) and counts[counts > _TIED].sum() < len(values) / 2:
+    spread = counts[counts > _TIED].sum() < len(values) / 2
+    many = len(kinds) > _LEVELS and counts.max() <= _EVEN * len(values)
+    if guarded and len(before) and (spread or many):
         line, values = _line(features[:, : of_class.shape[1] + len(before)], values)
         tied = np.empty(0)
     goal = values[:, None]
@@ -196,17 +188,15 @@ def _grown(
     rng: np.random.Generator,
     *,
     guarded: bool,
-) -> _Tree:
+) -> Leaves:
     """A tree grown on the rows of the field, its leaves filled with the values of all rows."""
     tree = DecisionTreeRegressor(
         min_samples_leaf=_least(len(values), len(field)) if guarded else _PLAIN_LEAF,
         ccp_alpha=_PRUNING * float(goal[field].var(axis=0).mean()) / len(field) if guarded else 0.0,
         random_state=int(rng.integers(2**31)),
     ).fit(features[field], goal[field])
-    leaf = tree.apply(features)
-    sizes = np.bincount(leaf, minlength=tree.tree_.node_count)
-    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-    return _Tree(tree, starts, sizes, values[np.argsort(leaf, kind="stable")])
+    lined = STRUCTURE if guarded and len(values) > _LARGE else 0
+    return Leaves.filled(tree, features, values, rng, lined=lined)
 
 
 @dataclass(frozen=True)
@@ -224,7 +214,7 @@ class _Levels:
 
 def _least(rows: int, grown: int) -> int:
     """Rows in a leaf, of those a tree is grown on: in proportion to those in a leaf of all rows, and 25 at least."""
-    return max(LEAF, round(LEAF * float((rows / 1_000) ** _GROWTH) * grown / rows))
+    return max(LEAF, round(LEAF * float((rows / _LARGE) ** _GROWTH) * grown / rows))
 
 
 def _some(rows: int, share: float, rng: np.random.Generator) -> NDArray[np.intp]:
