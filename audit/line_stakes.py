@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from audit.columns import numbers, numeric_columns
+from audit.columns import categorical_columns, levels, numbers, numeric_columns
 from audit.measures.reconstruction import CROSSING, REBUILT
 from audit.neighbours import nearest
 from audit.plan import Stake
@@ -16,6 +16,8 @@ ENOUGH = 10  # pencils, to count on any to be found
 FOUND = 0.4  # part of the people given away whom a search for the lines finds, at the least
 NOBODY = {"line_reconstruction": Stake(0.0)}
 BETWEEN = 3  # numbers that no train person has, from which on a row on a line lies on no line of strangers
+ASKED = 300  # rows on lines for which it is counted whether strangers explain them
+TOLD = 0.5  # part of those whom pairs explain better than their like do, at the least
 STRAIGHTEST = 0.5  # part of rows on lines whose line is among those tried, at the least
 
 
@@ -33,6 +35,30 @@ def on_lines(tables: AuditTables, _: np.random.Generator) -> dict[str, Stake]:
         value = numbers(tables.released, name)
         between += ~np.isnan(value) & ~np.isin(value, numbers(tables.train, name))
     return {"segment_excess": Stake(float((between >= BETWEEN).mean()), part=STRAIGHTEST)}
+
+
+def mixed(tables: AuditTables, rng: np.random.Generator) -> dict[str, Stake]:
+    """``two_parent_excess`` of rows on lines: share of those that no two holdout people have between them.
+
+    Two people have a row between them if its every category is that of one of them, and no number lies below or above
+    both; a number that is missing on one side only is no objection where it is the row's that is known. Where strangers
+    have the row between them too, nobody can tell whose it is. Counted on a sample of at most ``ASKED`` rows.
+    """
+    chosen = rng.permutation(len(tables.released))[:ASKED]
+    released, holdout = tables.released.iloc[chosen], tables.holdout
+    objections = []
+    for name in categorical_columns(tables.dictionary):
+        column = tables.dictionary.columns[name]
+        objections.append(levels(released, name, column)[:, None] != levels(holdout, name, column))
+    for name in numeric_columns(tables.dictionary):
+        value, held = numbers(released, name)[:, None], numbers(holdout, name)[None, :]
+        slack = 0.0 if tables.dictionary.columns[name].type == "number" else 0.5
+        objections += [held < value - slack, held > value + slack, np.isnan(value) & ~np.isnan(held)]
+    against = np.stack(objections, axis=2).astype(np.float32)
+    alone = [not (flags @ flags.T == 0).any() for flags in against]
+    share, drawn = float(np.mean(alone)), len(alone) / len(tables.released)
+    spread = float(np.sqrt(share * (1 - share) * (1 - drawn) / len(alone)))
+    return {"two_parent_excess": Stake(share, spread, part=TOLD)}
 
 
 def met(tables: AuditTables, _: np.random.Generator) -> dict[str, Stake]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from audit.classes import coded, combine, knowledge, value_codes
 from audit.columns import common_codes, levels, numbers
 from audit.combinations import combinations
-from audit.line_stakes import met, on_lines
+from audit.line_stakes import met, mixed, on_lines
 from audit.measures.all_columns import NAMED, POINTED
 from audit.plan import Stake
 from audit.sides import Side, draw_people
@@ -149,6 +149,7 @@ STAKES: Mapping[str, Stakes] = {
     "all_columns": told,
     "reconstruction": met,
     "segments": on_lines,
+    "parents": mixed,
 }
 
 

@@ -31,7 +31,7 @@ ATTACKS: dict[str, tuple[str, ...]] = {
         "all_columns_homogeneity_excess",
     ),
     "singling out, linkability, inference": ("singling_out", "linkability", "attribute_inference"),
-    "reconstruction": ("line_reconstruction", "segment_share", "segment_excess"),
+    "reconstruction": ("line_reconstruction", "segment_share", "segment_excess", "two_parent_excess"),
 }
 
 

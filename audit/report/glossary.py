@@ -222,6 +222,11 @@ GLOSSARY: dict[str, Entry] = {
         "The share of synthetic rows that lie unusually near to a line between two train people, minus the same for "
         "holdout people.",
     ),
+    "two_parent_excess": _excess(
+        "Mixtures of two people",
+        "The share of synthetic rows that two train people, mixed, explain unusually well, column by column, minus the "
+        "same for holdout people.",
+    ),
     "line_reconstruction": _excess(
         "People rebuilt from lines",
         "The share of train people on whom lines through synthetic rows meet, which rebuilds them, minus the same for "

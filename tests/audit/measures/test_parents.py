@@ -1,0 +1,206 @@
+"""Rows mixed of two train people, wherever those two stand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from audit import controls, plants
+from audit.controls import run_controls
+from audit.line_stakes import mixed
+from audit.measures import parents, segments
+from audit.measures.parents import CONTROLS, NAMES, two_parents
+from audit.tables import AuditTables
+from policies import Measurement
+from tests.audit.tables import levels, patients, put_together
+
+SEXES, WARDS = "fm", "abcdef"
+
+
+def measure(tables: AuditTables, rng: np.random.Generator) -> Measurement:
+    (found,) = two_parents(tables, rng)
+    assert (found.name,) == NAMES
+    return found
+
+
+def clinic(count: int, rng: np.random.Generator) -> pd.DataFrame:
+    """Two sorts of patients: five whole numbers, one with a decimal and gaps, four categories, two that go with it."""
+    sort = rng.integers(0, 2, count)
+    frame = pd.DataFrame(
+        {
+            "age": np.round(30 + 35 * sort + 8 * rng.standard_normal(count)),
+            "systolic": np.round(110 + 40 * sort + 12 * rng.standard_normal(count)),
+            "pulse": np.round(70 + 20 * sort + 10 * rng.standard_normal(count)),
+            "weight": np.round(75 + 10 * sort + 15 * rng.standard_normal(count)),
+            "stay": np.round(3 + 9 * sort + 3 * rng.exponential(size=count)),
+            "marker": np.round(1 + 4 * sort + rng.standard_normal(count), 1),
+        }
+    )
+    frame.loc[rng.random(count) < 0.1, "marker"] = np.nan
+    ward = (3 * sort + rng.integers(0, 3, count)).tolist()
+    surgery = (3 * sort + rng.integers(0, 3, count)).tolist()
+    frame["surgery"] = levels([WARDS[each] for each in surgery], WARDS)
+    frame["smoker"] = levels(rng.choice(list(SEXES), count).tolist(), SEXES)
+    frame["ward"] = levels([WARDS[each] for each in ward], WARDS)
+    frame["sex"] = levels(rng.choice(list(SEXES), count).tolist(), SEXES)
+    return frame
+
+
+def interpolated(train: pd.DataFrame, count: int, rng: np.random.Generator) -> pd.DataFrame:
+    """Rows between any two rows, rounded as the columns are."""
+    tables = put_together(train, train, train)
+    start, end = rng.permutation(len(train))[:count], rng.permutation(len(train))[:count]
+    rows = plants.between(train, tables.dictionary, start, end, rng)
+    return rows.round({"marker": 1})
+
+
+def explained(numbers: list[float], codes: list[int], people: parents._Rows) -> tuple[float, set[int]]:
+    chance, *ends = parents._explained(np.array(numbers), np.array(codes), people, np.full(len(numbers), 0.5))
+    return chance, set(ends)
+
+
+def people(rows: list[tuple[list[float], list[int]]]) -> parents._Rows:
+    return parents._Rows(np.array([row[0] for row in rows]), np.array([row[1] for row in rows], dtype=np.int64))
+
+
+def test_the_chance_of_a_row_is_worked_out_by_hand() -> None:
+    """Of three pairs one has (4, 2) between its ends: 0.35 to 0.45 of the way by the first number, 0.3 to 0.5 by the
+    second; the category is either end's. (9, 1) would lie at two places at once."""
+    three = people([([0.0, 0.0], [1]), ([10.0, 5.0], [2]), ([80.0, 90.0], [3])])
+    chance, ends = explained([4.0, 2.0], [1], three)
+    assert chance == pytest.approx(0.1 * 0.5 / 3)
+    assert ends == {0, 1}
+    assert explained([9.0, 1.0], [1], three)[0] == 0.0
+    assert explained([4.0, 2.0], [3], three)[0] == 0.0
+
+
+def test_a_missing_number_is_that_of_an_end() -> None:
+    two = people([([0.0, np.nan], []), ([10.0, 7.0], [])])
+    for number, expected in ((np.nan, 0.05), (7.0, 0.05), (5.0, 0.0)):
+        assert explained([4.0, number], [], two)[0] == pytest.approx(expected)
+
+
+def test_what_both_ends_share_is_certain() -> None:
+    two = people([([3.0], [1, 2]), ([3.0], [1, 4])])
+    assert explained([3.0], [1, 4], two)[0] == pytest.approx(0.5)
+    assert explained([2.0], [1, 4], two)[0] == 0.0
+
+
+def test_every_pair_counts_once_and_many_are_thinned_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
+    against = np.zeros((2, 40), dtype=np.bool_)
+    against[0, :5] = True
+    against[1, 3:9] = True
+    wanted = {(i, j) for i in range(40) for j in range(i) if not (against[:, i] & against[:, j]).any()}
+    ((one, other, share),) = parents._possible(against)
+    found = [(max(pair), min(pair)) for pair in zip(one.tolist(), other.tolist(), strict=True)]
+    assert len(found) == len(set(found))
+    assert set(found) == wanted
+    assert share == 1.0
+    monkeypatch.setattr(parents, "PAIRS", 100)
+    ((one, _, share),) = parents._possible(against)
+    assert len(one) <= 100
+    assert share * len(one) == pytest.approx(len(wanted))
+
+
+def test_the_step_of_a_column_is_read_off_its_values() -> None:
+    values = np.array([[1.0, 0.1, 0.01234567, np.nan], [5.0, 3.0, 2.7654321, np.nan], [9.0, 2.5, 1.1, np.nan]])
+    assert parents._half_steps(values)[:2] == pytest.approx([0.5, 0.05], rel=1e-5)
+    assert (parents._half_steps(values)[2:] < [1e-5, 1.0]).all()
+
+
+def test_a_tenth_of_rows_mixed_of_any_two_people_is_caught(rng: np.random.Generator) -> None:
+    train, holdout, fresh = (clinic(250, rng) for _ in range(3))
+    released = pd.concat([interpolated(train, 25, rng), fresh[25:]], ignore_index=True)
+    found = measure(put_together(train, holdout, released), rng)
+    assert found.lower > 0
+    assert 0.04 < found.value <= 0.12
+
+
+def test_a_fresh_sample_has_nobody_for_parents(rng: np.random.Generator) -> None:
+    """Intervals at 99.99 %: false alarm 1e-4."""
+    found = measure(put_together(*[clinic(250, rng) for _ in range(3)], confidence=0.9999), rng)
+    assert found.lower <= 0 <= found.upper < 0.05
+
+
+def test_rows_mixed_of_holdout_people_are_no_leak(rng: np.random.Generator) -> None:
+    train, holdout = clinic(150, rng), clinic(150, rng)
+    found = measure(put_together(train, holdout, interpolated(holdout, 150, rng)), rng)
+    assert found.value < 0
+
+
+def test_mixtures_show_in_a_table_of_categories(rng: np.random.Generator) -> None:
+    def frame() -> pd.DataFrame:
+        return pd.DataFrame(
+            {f"c{i}": levels(rng.choice(list("abcdefgh"), 120).tolist(), "abcdefgh") for i in range(12)}
+        )
+
+    train, holdout = frame(), frame()
+    tables = put_together(train, holdout, train)
+    ends = rng.permutation(120), rng.permutation(120)
+    mixtures = plants.between(train, tables.dictionary, *ends, rng)
+    assert measure(put_together(train, holdout, mixtures), rng).lower > 0.5
+
+
+def test_row_order_and_units_do_not_matter(rng: np.random.Generator) -> None:
+    train, holdout, fresh = (clinic(100, rng) for _ in range(3))
+    released = pd.concat([interpolated(train, 20, rng), fresh[20:]], ignore_index=True)
+    plain = measure(put_together(train, holdout, released), np.random.default_rng(5))
+    frames = [frame.copy() for frame in (train[::-1], holdout, released[::-1])]
+    for frame in frames:
+        frame.index = pd.RangeIndex(len(frame))
+    again = measure(put_together(*frames), np.random.default_rng(5))
+    assert again.value == pytest.approx(plain.value, abs=0.03)  # which rows choose the kernels is drawn
+
+
+def test_degenerate_columns_are_no_obstacle(rng: np.random.Generator) -> None:
+    frames = [patients(120, rng).assign(constant=1.0, empty=np.nan) for _ in range(3)]
+    who = np.repeat(np.arange(60), 2)
+    found = measure(put_together(*frames, train_people=who, holdout_people=who), rng)
+    assert found.status == "measured"
+    equal = pd.DataFrame({"x": np.ones(40)})
+    assert measure(put_together(equal, equal, equal), rng).value == 0.0
+
+
+def test_too_few_and_too_many_rows_are_inconclusive(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert measure(put_together(*[patients(15, rng) for _ in range(3)]), rng).status == "inconclusive"
+    monkeypatch.setattr(parents, "MOST_ROWS", 100)
+    found = measure(put_together(*[patients(101, rng) for _ in range(3)]), rng)
+    assert found.status == "inconclusive"
+    assert "101 train rows" in found.reason
+
+
+def test_what_lines_expose_is_counted_by_hand() -> None:
+    """(5, a) lies between the two holdout rows; (5, c) has a level of neither, (50, a) is larger than both."""
+    holdout = pd.DataFrame({"x": [0.0, 10.0], "c": levels(["a", "b"], "abc")})
+    released = pd.DataFrame({"x": [5.0, 5.0, 50.0], "c": levels(["a", "c", "a"], "abc")})
+    stake = mixed(put_together(released, holdout, released), np.random.default_rng(0))["two_parent_excess"]
+    assert stake.exposed == pytest.approx(2 / 3)
+    assert stake.spread == 0.0
+
+
+def test_a_right_figure_says_more_of_lines_than_its_stake(rng: np.random.Generator) -> None:
+    train, holdout = clinic(150, rng), clinic(150, rng)
+    tables = put_together(train, holdout, interpolated(train, 150, rng))
+    stake = mixed(tables, rng)["two_parent_excess"]
+    assert stake.least > 0.05
+    assert measure(tables, rng).value >= stake.least
+
+
+def test_its_control_is_passed_by_it_and_failed_by_one_that_says_nothing(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def blind(tables: AuditTables, rng: np.random.Generator) -> tuple[Measurement, ...]:
+        return tuple(replace(m, value=0.0, lower=-0.01, upper=0.01) for m in two_parents(tables, rng))
+
+    plans = {"segments": segments.CONTROLS, "parents": CONTROLS}
+    monkeypatch.setattr(controls, "CONTROLS_OF", plans)
+    monkeypatch.setattr(controls, "PLANS", {**segments.CONTROLS, **CONTROLS})
+    tables = put_together(*[clinic(150, rng) for _ in range(3)])
+    for measure, fault in ((two_parents, ""), (blind, "was not seen by two_parent_excess")):
+        monkeypatch.setattr(controls, "REGISTRY", {"segments": segments.segments, "parents": measure})
+        (control,) = (each for each in run_controls(tables, rng) if each.name in NAMES)
+        assert fault in control.fault
+        assert control.passed == (not fault)
