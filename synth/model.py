@@ -51,10 +51,11 @@ class Recipe:
         """
         snapped = encoding.snap(scores)
         strata, codes = Strata.fit(snapped, classes, encoding.cuts(), rng, people=owners)
+        count = len(scores) if owners is None else len(np.unique(owners))
         used = [name for name in self.components if weights.get(name, 0.0) > 0]
         parts = {}
         for number, name in enumerate(used):
-            component = components.REGISTRY[name](form=self.form, device=self.device)
+            component = components.REGISTRY[name](form=self.form, device=self.device, people=count)
             if encoding.width:
                 component.fit(snapped if getattr(component, "keeps_ties", False) else scores, codes, rng)
             parts[name] = component

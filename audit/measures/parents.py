@@ -8,7 +8,7 @@ explain it far better than the people around it do.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,13 +28,15 @@ from policies import Measurement
 NAMES = ("two_parent_excess",)
 CONTROLS = {"two_parent_excess": Plan(0.0, NAMES, staked=NAMES, on="lines")}
 
-MOST_ROWS = 2_000  # real rows of a table whose pairs are all tried; of more, some say nothing of the others
+MOST_ROWS = 1_000  # real rows of a table whose pairs are all tried; of more, some say nothing of the others
 QUERIES = 500  # rows asked about, per table
-PAIRS = 20_000  # pairs of people worked out for one row, at most
+PAIRS = 20_000  # pairs of people worked out at a time
 UNUSUAL = (0.0005, 0.01)  # share of strangers who may be explained as well: two rows, within these
-DIGITS = 6  # decimals a number can be rounded to
-EXACT = 1e-6  # of a step or a standard deviation, by which a number may be off by computing
-ROUNDED = 0.99  # share of a column's known values that must be round for the column to be
+EXACT = 1e-6  # of a standard deviation, by which a number may be off by computing
+SINGLE = 4 * 2.0**-24  # of the largest number, by which single precision may be off
+ROUNDED = 0.99  # share of a column's known values that must lie on a grid for the column to do
+ON_GRID = 0.01  # of a step, by which a number on the grid may be off it
+GAPS = 20  # smallest gaps between values that are tried for the step of a grid
 SMOOTHING = (0.1, 0.2, 0.3, 0.4, 0.6)  # lambdas tried
 WIDTHS = (0.05, 0.1, 0.2, 0.4)  # of the kernel on numbers, in standard deviations
 CHOOSING = 100  # real rows that choose lambda and width, at most
@@ -51,12 +53,15 @@ def two_parents(tables: AuditTables, rng: np.random.Generator) -> tuple[Measurem
     against what kernels around all real people give the row (categories: Aitchison and Aitken's; numbers: normal with a
     spike where values recur; widths by leave-one-out likelihood). Unusual is a ratio that two rows in so many would
     exceed among real strangers (train rows by holdout pairs and the other way round), if it is more than one. 0 without
-    memory. Rounding coarser than the column's own, or noise on top, hides a mixture.
+    memory. Rows that the table whose pairs are tried has itself are left out: ``exact_copy_excess`` tells of them.
+
+    Not seen are mixtures rounded coarser than the column's own grid, with noise on top, on another scale than the
+    column's, with every number whole from either parent, or off the line in one column.
 
     Train and holdout are cut to equal size, and the excess is scaled back by the pairs cut from train. Of more than
     ``MOST_ROWS`` rows it is inconclusive: the pairs that were not tried might be the ones. Rows that share a parent are
-    dependent. With all released rows looked at, the upper end never exceeds the share that train pairs do explain,
-    which is counted.
+    dependent. With all released rows looked at, the upper end never exceeds the share that train pairs do explain by
+    more than is usual, which is counted.
 
     References
     ----------
@@ -74,9 +79,10 @@ def two_parents(tables: AuditTables, rng: np.random.Generator) -> tuple[Measurem
         )
         return void_all(NAMES, "inconclusive", reason, tables.fewest_people)
     drawn = _Drawn(tables, size, rng)
-    strangers = np.concatenate([drawn.ratio("holdout", "train")[0], drawn.ratio("train", "holdout")[0]])
+    strangers = np.concatenate([drawn.ratio("holdout", "train")[0], drawn.ratio("train", "holdout")[0], [0.0]])
     n, confidence = len(drawn.queries["released"]), tables.confidence
-    usual = max(float(np.quantile(strangers, 1 - np.clip(2 / n, *UNUSUAL), method="higher")), 0.0)
+    told = strangers[~np.isnan(strangers)]
+    usual = max(float(np.quantile(told, 1 - np.clip(2 / n, *UNUSUAL), method="higher")), 0.0)
     explained: dict[Side, Flags] = {}
     touched: list[Rows] = []
     points = drawn.points
@@ -133,7 +139,8 @@ class _Drawn:
         real = [self._rows[side] for side in REAL]
         self._real = _Rows(*(np.concatenate([getattr(rows, part) for rows in real]) for part in ("numbers", "codes")))
         self._owner = np.concatenate([self.ids(side, np.arange(size)) for side in REAL])
-        self._half = _half_steps(self._real.numbers)
+        whole = [dictionary.columns[name].type != "number" for name in numeric_columns(dictionary)]
+        self._half = _half_steps(self._real.numbers, whole)
         self._kernels = _Kernels.chosen(self._real, self._owner, self._half, rng)
 
     def ids(self, side: Side, rows: Rows) -> Rows:
@@ -143,14 +150,19 @@ class _Drawn:
     def ratio(self, of: Side, among: Side) -> tuple[Floats, Rows, Rows]:
         """Log of the ratio (q,) for each query of table ``of`` to pairs of table ``among``, and its likeliest parents.
 
-        Minus infinity where no pair explains the row; its parents are then the first row, who count for nothing.
+        Minus infinity where no pair explains the row, NaN where ``among`` has the very row; its parents are then the
+        first row, who count for nothing.
         """
         asked, owner = self._rows[of].take(self.queries[of]), self.ids(of, self.queries[of])
         people = self._rows[among]
-        found = [_explained(x, c, people, self._half) for x, c in zip(asked.numbers, asked.codes, strict=True)]
+        twins = _twins(asked, people, self._half)
+        found = [
+            (0.0, 0, 0) if twin else _explained(x, c, people, self._half)
+            for x, c, twin in zip(asked.numbers, asked.codes, twins, strict=True)
+        ]
         chance = np.array([each[0] for each in found])
         one, other = (np.array([each[k] for each in found], dtype=np.int64) for k in (1, 2))
-        ratio = np.full(len(chance), -np.inf)
+        ratio = np.where(twins, np.nan, -np.inf)
         some = np.flatnonzero(chance > 0)
         ratio[some] = np.log(chance[some]) - self._kernels.log_chance(asked.take(some), owner[some])
         return ratio, one, other
@@ -160,20 +172,39 @@ def _table(columns: list[NDArray], rows: int, kind: type) -> NDArray:  # type: i
     return np.column_stack(columns).astype(kind) if columns else np.empty((rows, 0), dtype=kind)
 
 
-def _half_steps(values: Floats) -> Floats:
-    """Half the step (d,) to which each column's known values are rounded: 1, 0.1, ... or next to nothing."""
+def _half_steps(values: Floats, whole: Sequence[bool]) -> Floats:
+    """Half the step (d,) of the grid each column's known values lie on, or next to nothing; 1/2 at least if ``whole``.
+
+    The step is the smallest gap between values that nearly all of them are multiples of, counted from their median.
+    """
     result = np.empty(values.shape[1])
     for k, column in enumerate(values.T):
-        known = column[~np.isnan(column)]
+        known = np.sort(column[~np.isnan(column)])
         spread = deviation(known) or 1.0
-        round_to = EXACT * spread
-        for step in 10.0 ** -np.arange(DIGITS + 1.0):
-            off = np.abs(known / step - np.round(known / step))
-            if step <= spread and len(known) and (off <= EXACT).mean() >= ROUNDED:
-                round_to = float(step)
+        off = max(EXACT * spread, SINGLE * float(np.abs(known).max(initial=0.0)))
+        least = max(10 * off, 1.0 if whole[k] else 0.0)
+        step = 1.0 if whole[k] else 2 * off
+        gaps = np.diff(known)
+        for gap in np.unique(gaps[gaps > least])[:GAPS]:
+            places = (known - known[len(known) // 2]) / gap
+            if (np.abs(places - np.round(places)) <= ON_GRID).mean() >= ROUNDED:
+                step = float(gap)
                 break
-        result[k] = 0.5 * round_to * (1 + EXACT)
+        result[k] = 0.5 * step + off
     return result
+
+
+def _twins(asked: _Rows, people: _Rows, half: Floats) -> Flags:
+    """Which rows (q,) one of the people has: equal levels, numbers within half a step, the same gaps."""
+    same = np.ones((len(asked.codes), len(people.codes)), dtype=np.bool_)
+    for mine, theirs in zip(asked.codes.T, people.codes.T, strict=True):
+        same &= mine[:, None] == theirs
+    for number, held, near in zip(asked.numbers.T, people.numbers.T, half, strict=True):
+        gaps = np.isnan(number)[:, None] & np.isnan(held)
+        with np.errstate(invalid="ignore"):
+            close = np.abs(number[:, None] - held) <= near
+        same &= gaps | close
+    return np.asarray(same.any(axis=1))
 
 
 def _explained(numbers: Floats, codes: NDArray[np.int64], people: _Rows, half: Floats) -> tuple[float, int, int]:
@@ -184,8 +215,8 @@ def _explained(numbers: Floats, codes: NDArray[np.int64], people: _Rows, half: F
         below, above = people.numbers[:, known] < low[known], people.numbers[:, known] > high[known]
     against = np.hstack([people.codes != codes, below, above, ~np.isnan(people.numbers[:, ~known])]).T
     best, total, ends = 0.0, 0.0, (0, 0)
-    for one, other, share in _possible(against):
-        chance = np.full(len(one), share)
+    for one, other in _possible(against):
+        chance = np.ones(len(one))
         for k in range(len(codes)):
             own, others = people.codes[one, k] == codes[k], people.codes[other, k] == codes[k]
             chance *= np.where(own & others, 1.0, 0.5)
@@ -213,10 +244,10 @@ def _explained(numbers: Floats, codes: NDArray[np.int64], people: _Rows, half: F
     return 2 * total / (rows * (rows - 1)), *ends
 
 
-def _possible(against: Flags) -> Iterator[tuple[Rows, Rows, float]]:
+def _possible(against: Flags) -> Iterator[tuple[Rows, Rows]]:
     """Pairs of rows no column speaks against, for (b, n) what speaks against one end: it must not against the other.
 
-    At most ``PAIRS`` of them, evenly thinned, with how many each stands for.
+    ``PAIRS`` of them at a time.
     """
     rows = against.shape[1]
     if not len(against):
@@ -231,9 +262,8 @@ def _possible(against: Flags) -> Iterator[tuple[Rows, Rows, float]]:
     one = first[place]
     once = (one < other) | (against[scarce, other] & (one != other))
     one, other = one[once], other[once]
-    if len(one):
-        every = -(-len(one) // PAIRS)
-        yield one[::every], other[::every], len(one) / len(one[::every])
+    for start in range(0, len(one), PAIRS):
+        yield one[start : start + PAIRS], other[start : start + PAIRS]
 
 
 @dataclass(frozen=True)

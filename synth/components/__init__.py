@@ -51,34 +51,34 @@ class Component(Protocol):
         ...
 
 
-def _noise(*, form: Form = "guarded", device: str = "cpu") -> Component:  # noqa: ARG001
+def _noise(*, form: Form = "guarded", device: str = "cpu", people: int | None = None) -> Component:  # noqa: ARG001
     return NoiseInjection(form=form)
 
 
-def _interpolation(*, form: Form = "guarded", device: str = "cpu") -> Component:  # noqa: ARG001
+def _interpolation(*, form: Form = "guarded", device: str = "cpu", people: int | None = None) -> Component:  # noqa: ARG001
     return Interpolation(form=form)
 
 
-def _smote(*, form: Form = "guarded", device: str = "cpu") -> Component:  # noqa: ARG001
+def _smote(*, form: Form = "guarded", device: str = "cpu", people: int | None = None) -> Component:  # noqa: ARG001
     return Smote(form=form)
 
 
-def _copula(*, form: Form = "guarded", device: str = "cpu") -> Component:  # noqa: ARG001
+def _copula(*, form: Form = "guarded", device: str = "cpu", people: int | None = None) -> Component:  # noqa: ARG001
     return GaussianCopula()
 
 
-def _gmm(*, form: Form = "guarded", device: str = "cpu") -> Component:  # noqa: ARG001
+def _gmm(*, form: Form = "guarded", device: str = "cpu", people: int | None = None) -> Component:  # noqa: ARG001
     return GaussianMixtures()
 
 
-def _cvae(*, form: Form = "guarded", device: str = "cpu") -> Component:  # noqa: ARG001
+def _cvae(*, form: Form = "guarded", device: str = "cpu", people: int | None = None) -> Component:  # noqa: ARG001
     from synth.components.cvae import ConditionalVAE  # torch takes seconds to import, and only this one needs it
 
     return ConditionalVAE(device=device)
 
 
-def _trees(*, form: Form = "guarded", device: str = "cpu") -> Component:  # noqa: ARG001
-    return ConditionalTrees(form=form)
+def _trees(*, form: Form = "guarded", device: str = "cpu", people: int | None = None) -> Component:  # noqa: ARG001
+    return ConditionalTrees(form=form, people=people)
 
 
 REGISTRY: dict[str, Callable[..., Component]] = {
@@ -90,6 +90,9 @@ REGISTRY: dict[str, Callable[..., Component]] = {
     "cvae": _cvae,
     "trees": _trees,
 }
-"""Factories by name; each takes ``form`` and ``device`` by keyword, and ignores what does not concern it."""
+"""Factories by name; each takes ``form``, ``device`` and ``people`` by keyword, and ignores what does not concern it.
+
+``people`` is how many the rows belong to; without it every row is another person.
+"""
 
 __all__ = ["REGISTRY", "Component", "Form"]

@@ -21,6 +21,7 @@ from synth.components.moments import Floats
 
 _PENALTIES = (*np.geomspace(1e-4, 1e2, 25), np.inf)
 """Ridge penalties tried, as shares of a feature's variance."""
+_ROWS_A_FEATURE = 10
 _LEAST_NOISE = 0.2
 _STEADY = 1e-9
 _RANK = 1e-6
@@ -103,13 +104,14 @@ def _slope(features: Floats, goal: Floats) -> Floats:
     """(p,) ridge coefficients of centred columns, with the penalty of least ``n ln(RSS) + ln(n) df``.
 
     Schwarz, Estimating the dimension of a model, Ann. Stat. 6 (1978), with the effective degrees of freedom of a ridge.
+    None where there are fewer than ``_ROWS_A_FEATURE`` rows for each of p: the criterion would take a perfect fit.
     """
     n = len(goal)
     scale = features.std(axis=0)
     moving = scale > _STEADY
     slope = np.zeros(features.shape[1])
     left = float(goal @ goal)
-    if not moving.any() or left <= _STEADY:
+    if n < _ROWS_A_FEATURE * moving.sum() or not moving.any() or left <= _STEADY:
         return slope
     standard = features[:, moving] / scale[moving]
     variances, directions = np.linalg.eigh(standard.T @ standard / n)

@@ -32,9 +32,9 @@ from synth.components.moments import LEAST, Floats, class_moments
 from synth.components.perclass import Codes, Form, checked, members_of
 
 LEAF = 25
-"""Rows a drawn value may come from, at least, in the guarded form; in a large table more."""
+"""Rows a drawn value may come from, at least, in the guarded form, before a line picks among them; often more."""
 _LARGE = 1_000
-"""Rows from which leaves grow, and a line says what they leave unsaid; in a smaller table it would tell of patients."""
+"""Rows from which leaves grow, and people from whom a line says what they leave unsaid: of fewer it tells too much."""
 _GROWTH = 0.8
 """Power of the number of rows with which leaves grow from there: 275 of 20,000 rows."""
 GROVE = 5
@@ -60,7 +60,7 @@ _EVEN = 0.2
 
 
 class ConditionalTrees:
-    """Sequential trees over all classes; ``form`` as above.
+    """Sequential trees over all classes; ``form`` as above, of so many people (one a row if not said).
 
     Guarded, a table of fewer than 50 rows is drawn from its moments.
     """
@@ -69,8 +69,9 @@ class ConditionalTrees:
     memorises: ClassVar[bool] = True
     keeps_ties: ClassVar[bool] = True
 
-    def __init__(self, *, form: Form = "guarded") -> None:
+    def __init__(self, *, form: Form = "guarded", people: int | None = None) -> None:
         self.form = form
+        self.people = people
 
     def fit(self, scores: Floats, classes: Codes, rng: np.random.Generator) -> Self:
         """Learn from (n, d) scores and (n,) class codes.
@@ -92,6 +93,7 @@ class ConditionalTrees:
         seen = np.arange(n) if n <= STRUCTURE else np.sort(rng.choice(n, STRUCTURE, replace=False))
         related = _related(scores[seen])
         share, trees = (min(_GROWN, STRUCTURE / n), GROVE) if guarded else (1.0, 1)
+        lined = STRUCTURE if guarded and (n if self.people is None else self.people) > _LARGE else 0
         place = np.searchsorted(self._codes, classes)
         order = _most_related_next(related) if guarded else list(range(d))
         for position, column in enumerate(order):
@@ -100,7 +102,7 @@ class ConditionalTrees:
                 before = before[np.argsort(-related[column, before], kind="stable")[:_FEATURES]]
             fields = (_some(n, share, rng) for _ in range(trees))
             self._columns.append(
-                _learned(column, before, scores, place, len(self._codes), fields, rng, guarded=guarded)
+                _learned(column, before, scores, place, len(self._codes), fields, rng, guarded=guarded, lined=lined)
             )
         return self
 
@@ -157,6 +159,7 @@ def _learned(
     rng: np.random.Generator,
     *,
     guarded: bool,
+    lined: int,
 ) -> _Column:
     """A column, with a tree grown on the rows of each field."""
     values = scores[:, column]
@@ -175,7 +178,7 @@ def _learned(
     goal = values[:, None]
     if guarded:
         goal = waves if line is None else _waves(values / max(float(values.std()), 1e-9))
-    grove = tuple(_grown(features, goal, values, field, rng, guarded=guarded) for field in fields)
+    grove = tuple(_grown(features, goal, values, field, rng, guarded=guarded, lined=lined) for field in fields)
     loose = np.sort(values[~np.isin(values, tied)]) if guarded else np.empty(0)
     return _Column(column, before, of_class, of_level, line, grove, tied, loose)
 
@@ -188,6 +191,7 @@ def _grown(
     rng: np.random.Generator,
     *,
     guarded: bool,
+    lined: int,
 ) -> Leaves:
     """A tree grown on the rows of the field, its leaves filled with the values of all rows."""
     tree = DecisionTreeRegressor(
@@ -195,7 +199,6 @@ def _grown(
         ccp_alpha=_PRUNING * float(goal[field].var(axis=0).mean()) / len(field) if guarded else 0.0,
         random_state=int(rng.integers(2**31)),
     ).fit(features[field], goal[field])
-    lined = STRUCTURE if guarded and len(values) > _LARGE else 0
     return Leaves.filled(tree, features, values, rng, lined=lined)
 
 

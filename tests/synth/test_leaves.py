@@ -84,3 +84,30 @@ def test_only_large_tables_are_lined() -> None:
         scores[:, 6:] = np.where(rng.random((rows, 2)) < 0.6, 0.0, moved)
         component = ConditionalTrees().fit(scores, np.zeros(rows, dtype=np.int64), rng)
         assert any(leaves.slope.any() for column in component._columns for leaves in column.grove) == lined
+
+
+def test_many_rows_of_few_people_are_not_lined() -> None:
+    rng = np.random.default_rng(7)
+    features = rng.normal(size=(12_000, 8))
+    features[:, 6:] = np.where(rng.random((12_000, 2)) < 0.6, 0.0, features[:, :6].sum(axis=1)[:, None])
+    component = ConditionalTrees(people=600).fit(features, np.zeros(12_000, dtype=np.int64), rng)
+    assert not any(leaves.slope.any() for column in component._columns for leaves in column.grove)
+
+
+def test_a_line_is_not_asked_of_few_rows() -> None:
+    """55 features of noise for 60 rows would fit them all."""
+    rng = np.random.default_rng(8)
+    features, values = rng.normal(size=(60, 55)), rng.normal(size=60)
+    assert not stump(features, values, rng).slope.any()
+
+
+@pytest.mark.parametrize("rows", [50, 120, 1_500])
+def test_odd_tables_come_out_finite(rows: int) -> None:
+    """Constants, ties, two columns that are one, a class of a single row, a spike with one row beside it."""
+    rng = np.random.default_rng(9)
+    wide = rng.normal(size=rows)
+    scores = np.column_stack([np.zeros(rows), np.sign(wide), wide, wide, (np.arange(rows) == 3) * 2.0])
+    classes = (np.arange(rows) == 7).astype(np.int64)
+    made = ConditionalTrees().fit(scores, classes, rng).sample(np.r_[classes, 1, 1, 5], rng)
+    assert np.isfinite(made).all()
+    assert not made[:, 0].any()

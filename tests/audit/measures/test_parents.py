@@ -89,26 +89,69 @@ def test_what_both_ends_share_is_certain() -> None:
     assert explained([2.0], [1, 4], two)[0] == 0.0
 
 
-def test_every_pair_counts_once_and_many_are_thinned_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_pair_counts_once_however_many_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
     against = np.zeros((2, 40), dtype=np.bool_)
     against[0, :5] = True
     against[1, 3:9] = True
     wanted = {(i, j) for i in range(40) for j in range(i) if not (against[:, i] & against[:, j]).any()}
-    ((one, other, share),) = parents._possible(against)
+    ((one, other),) = parents._possible(against)
     found = [(max(pair), min(pair)) for pair in zip(one.tolist(), other.tolist(), strict=True)]
     assert len(found) == len(set(found))
     assert set(found) == wanted
-    assert share == 1.0
     monkeypatch.setattr(parents, "PAIRS", 100)
-    ((one, _, share),) = parents._possible(against)
-    assert len(one) <= 100
-    assert share * len(one) == pytest.approx(len(wanted))
+    parts = [set(zip(*map(np.ndarray.tolist, part), strict=True)) for part in parents._possible(against)]
+    assert max(map(len, parts)) <= 100
+    assert {(max(pair), min(pair)) for part in parts for pair in part} == wanted
 
 
-def test_the_step_of_a_column_is_read_off_its_values() -> None:
-    values = np.array([[1.0, 0.1, 0.01234567, np.nan], [5.0, 3.0, 2.7654321, np.nan], [9.0, 2.5, 1.1, np.nan]])
-    assert parents._half_steps(values)[:2] == pytest.approx([0.5, 0.05], rel=1e-5)
-    assert (parents._half_steps(values)[2:] < [1e-5, 1.0]).all()
+def test_the_step_of_a_column_is_read_off_its_values(rng: np.random.Generator) -> None:
+    whole = np.round(50 + 12 * rng.standard_normal(400))
+    columns = {
+        "whole": (whole, 1.0),
+        "tenths": (np.round(whole + rng.random(400), 1), 0.1),
+        "fives": (5 * np.round(whole / 5), 5.0),
+        "another unit": (2.2046 * whole, 2.2046),
+        "tiny": (1e-9 * whole, 1e-9),
+        "flags": ((whole > 60) * 1.0, 1.0),
+        "one in 200 off": (np.where(np.arange(400) % 200 == 7, whole + 0.37, whole), 1.0),
+        "constant": (np.full(400, 3.0), 0.0),
+        "continuous": (rng.standard_normal(400), 0.0),
+        "missing": (np.full(400, np.nan), 0.0),
+    }
+    half = parents._half_steps(np.column_stack([column for column, _ in columns.values()]), [False] * len(columns))
+    assert half == pytest.approx([step / 2 for _, step in columns.values()], rel=1e-3, abs=1e-5)
+    assert half[4] == pytest.approx(5e-10, rel=1e-3)
+    assert parents._half_steps(np.array([[0.0], [0.0], [7.0]]), [True]) == pytest.approx([3.5], rel=1e-3)
+    assert parents._half_steps(np.array([[0.0], [1.0], [7.0], [3.0]]), [True]) == pytest.approx([0.5], rel=1e-3)
+
+
+def with_flags(frame: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    return frame.assign(**{f"flag{k}": (rng.random(len(frame)) < 0.3) * 1.0 for k in range(5)})
+
+
+def test_a_few_flags_hide_nothing(rng: np.random.Generator) -> None:
+    train, holdout, fresh = (with_flags(clinic(250, rng), rng) for _ in range(3))
+    released = pd.concat([interpolated(train, 25, rng), fresh[25:]], ignore_index=True)
+    assert measure(put_together(train, holdout, released), rng).value > 0.07
+
+
+def test_a_few_rows_that_both_real_tables_have_hide_nothing(rng: np.random.Generator) -> None:
+    train, holdout, fresh = (clinic(250, rng) for _ in range(3))
+    holdout = pd.concat([holdout[8:], train[:8]], ignore_index=True)
+    released = pd.concat([interpolated(train, 25, rng), fresh[25:]], ignore_index=True)
+    assert measure(put_together(train, holdout, released), rng).value > 0.07
+
+
+def test_no_pair_is_left_out_where_many_might_be_it(rng: np.random.Generator) -> None:
+    """Three unrounded numbers: a tenth of 180,000 pairs have a row within their box, and one has it on its line."""
+    train, holdout, fresh = (pd.DataFrame(rng.standard_normal((600, 3)), columns=list("abc")) for _ in range(3))
+    start, end, at = rng.permutation(600)[:15], rng.permutation(600)[:15], rng.random((15, 1))
+    lines = train.iloc[start].to_numpy() * at + train.iloc[end].to_numpy() * (1 - at)
+    released = pd.concat([pd.DataFrame(lines, columns=list("abc")), fresh[:135]], ignore_index=True)
+    found = measure(put_together(train, holdout, released), rng)
+    assert found.value == pytest.approx(0.1, abs=0.01)
+    single = released.astype(np.float32).astype(np.float64)
+    assert measure(put_together(train, holdout, single), rng).value == pytest.approx(0.1, abs=0.01)
 
 
 def test_a_tenth_of_rows_mixed_of_any_two_people_is_caught(rng: np.random.Generator) -> None:
