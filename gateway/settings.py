@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from gateway.errors import GatewayError
-from synth.calibration import DEFAULT_CALIBRATION, METHODS
+from synth.calibration import DEFAULT_CALIBRATION, STEPS
 from synth.components import REGISTRY
 from synth.hybrid import DEFAULT_COMPONENTS
 
@@ -35,8 +35,8 @@ class SynthesizerSettings(BaseModel):
             raise ValueError("components must be named, each once")
         if set(self.components) - {*REGISTRY, *_PRIVATE_ONLY}:
             raise ValueError(f"unknown components; there are: {', '.join((*REGISTRY, *_PRIVATE_ONLY))}")
-        if set(self.calibration) - set(METHODS):
-            raise ValueError(f"unknown calibration; there are: {', '.join(METHODS)}")
+        if set(self.calibration) - set(STEPS):
+            raise ValueError(f"unknown calibration; there are: {', '.join(STEPS)}")
         if self.weights is not None:
             if set(self.weights) != set(self.components):
                 raise ValueError("weights must name exactly the components")

@@ -15,7 +15,7 @@ from policies import Dictionary
 from synth import components as component_registry
 from synth.absence import Absence, absences
 from synth.balance import ClassBalance
-from synth.calibration import DEFAULT_CALIBRATION, METHODS
+from synth.calibration import DEFAULT_CALIBRATION, STEPS
 from synth.calibration.quantiles import KNOT, Floats, Person
 from synth.encoding import encode
 from synth.errors import SynthesisError
@@ -50,7 +50,8 @@ class HybridSynthesizer:
     form : ``plain`` runs row-based components as the literature has them: they copy people (I-11).
     weights : share of rows by component, any scale; given, nothing is selected.
     selection : ``reinforce`` learns the weights, ``uniform`` gives every component the same.
-    calibration : names in :data:`synth.calibration.METHODS`, applied one after the other.
+    calibration : names in :data:`synth.calibration.STEPS`: marginal methods, applied one after the other, and
+        ``association`` of numbers with levels and with each other.
     device : where torch components run.
     minimum_people : a level, spike or class of the target that fewer people hold is never released.
     people_per_knot : people whose values are averaged wherever a marginal is matched or a number comes back. 1
@@ -250,9 +251,9 @@ class HybridSynthesizer:
             )
         if self.form not in ("guarded", "plain") or self.selection not in ("reinforce", "uniform"):
             raise SynthesisError("form must be guarded or plain, and selection reinforce or uniform")
-        steps = [step for step in self.calibration if step not in METHODS]
+        steps = [step for step in self.calibration if step not in STEPS]
         if steps:
-            raise SynthesisError(f"calibration steps must be among {sorted(METHODS)}; {len(steps)} of them are not")
+            raise SynthesisError(f"calibration steps must be among {sorted(STEPS)}; {len(steps)} of them are not")
         if self.minimum_people < 2:
             raise SynthesisError(f"minimum_people must be 2 or more, found {self.minimum_people}")
         if self.people_per_knot < 1:

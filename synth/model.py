@@ -64,8 +64,7 @@ class Recipe:
             scores,
             codes,
             steps=self.calibration,
-            presence=encoding.present,
-            conditional=encoding.presence >= 0,
+            cells=encoding,
             people=owners,
             people_per_knot=self.people_per_knot,
         )

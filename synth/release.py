@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -104,7 +105,7 @@ def _frame(
         cells[target] = pd.Categorical.from_codes(balance.codes[places], dtype=kind)
     frame = pd.DataFrame({name: cells[name] for name in dictionary.released})
     for absence in absences:
-        frame = absence.settled(frame, rng)
+        frame = absence.settled(frame, partial(encoding.apart, scores), rng)
     return with_declared_values(frame, dictionary)
 
 

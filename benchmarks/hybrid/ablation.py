@@ -37,8 +37,9 @@ INTRODUCTION = f"""\
 # Ablation of the hybrid
 
 Written by `python -m benchmarks.hybrid.report` from the runs of `--methods ablation`; the columns are those of
-[README.md](README.md), means over the seeds run. A component, a calibration or a search earns its place where leaving
-it out makes a figure worse by more than the seeds differ (in brackets: half the range over seeds).
+[README.md](README.md), means over the seeds that every form was run with. A component, a calibration or a search earns
+its place where leaving it out makes a figure worse by more than the seeds differ (in brackets: half the range over
+seeds).
 
 The default mixture is of {", ".join(DEFAULT_COMPONENTS)}.
 
@@ -55,6 +56,8 @@ def ablation(records: Sequence[Record]) -> str:
         tried = {form: [r for r in runs_of(records, table, form) if "figures" in r] for form in ABLATION}
         if not any(tried[form] for form in ABLATION if form != OURS):
             continue
+        seeds = set.intersection(*({r["seed"] for r in runs} for runs in tried.values() if runs))
+        tried = {form: [r for r in runs if r["seed"] in seeds] for form, runs in tried.items()}
         parts.append(f"## {table}\n")
         for title, prefix in SECTIONS:
             forms = [form for form in ABLATION if form.startswith(prefix) and tried[form]]

@@ -8,7 +8,7 @@ from typing import Any
 
 import matplotlib as mpl
 
-from benchmarks.hybrid.records import FIGURE_OF, NAMES, TABLES, figure, runs_of
+from benchmarks.hybrid.records import FIGURE_OF, NAMES, TABLES, figure, one_a_seed, runs_of
 from benchmarks.results import Record, average
 
 mpl.use("svg")
@@ -64,7 +64,7 @@ def _panel(axis: Any, records: Sequence[Record], table: str, x: str, y: str) -> 
             points = [(FIGURE_OF[x](record), FIGURE_OF[y](record)) for record in runs]
             axis.plot(*zip(*points, strict=True), marker, color=colour, ls="none", ms=5, label=NAMES[method].strip("*"))
     axis.axvline(0.0 if x == "NNAA loss" else 0.5, color="0.6", linestyle="--", linewidth=0.8)
-    real = average(figure("trtr", "mean", "roc_auc"), [r for r in records if r["table"] == table])
+    real = average(figure("trtr", "mean", "roc_auc"), one_a_seed([r for r in records if r["table"] == table]))
     level = 0.5 if y == "C2ST" else real
     if level is not None:
         axis.axhline(level, color="0.6", linestyle="--", linewidth=0.8)

@@ -112,3 +112,8 @@ COSTS = ("CPU s", "fit CPU s", "draw CPU s", "wall s", "MB")
 
 def runs_of(records: Sequence[Record], table: str, method: str) -> list[Record]:
     return [record for record in records if record["table"] == table and record["method"] == method]
+
+
+def one_a_seed(records: Sequence[Record]) -> list[Record]:
+    """What hangs on the split alone is the same in every run of a seed: each split counts once."""
+    return list({record["seed"]: record for record in records if "figures" in record}.values())

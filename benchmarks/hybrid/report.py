@@ -28,6 +28,7 @@ from benchmarks.hybrid.records import (
     UTILITY,
     Column,
     figure,
+    one_a_seed,
     runs_of,
 )
 from benchmarks.results import Record, average, load, markdown, number
@@ -140,7 +141,8 @@ def page(records: Sequence[Record]) -> str:
 
 def _closeness(records: Sequence[Record], table: str) -> str:
     columns = [column for column in CLOSENESS if average(column[1], records) is not None]
-    real = [number(average(FLOORS[t], records) if t in FLOORS else None, digits) for t, _, digits in columns]
+    once = one_a_seed(records)
+    real = [number(average(FLOORS[t], once) if t in FLOORS else None, digits) for t, _, digits in columns]
     held = runs_of(records, table, HOLDOUT)
     unseen = [number(average(m, held) if title.endswith(", train") else None, d) for title, m, d in columns]
     rows = [["*real train rows (floor)*", *real, "-"]]
@@ -157,7 +159,7 @@ def _utility(records: Sequence[Record], table: str) -> str:
     for name, key in (("*train on real*", "trtr"), ("*its standard error*", "trtr_standard_error")):
         figures = [figure(key, *paths[title]) if title in paths else None for title, _, _ in UTILITY]
         cells = [
-            "-" if measure is None else number(average(measure, records), digits)
+            "-" if measure is None else number(average(measure, one_a_seed(records)), digits)
             for measure, (_, _, digits) in zip(figures, UTILITY, strict=True)
         ]
         rows.append([name, *cells, "-"])

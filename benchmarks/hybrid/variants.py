@@ -2,7 +2,8 @@
 
 A form's name says what differs: ``ours`` has every default; ``ours-without-X`` and ``ours-only-X`` leave a component
 out or alone; ``ours-calibration-X`` has one calibration alone; ``ours-selector-X`` chooses the weights otherwise.
-``ours-paper`` and ``ours-paper-two`` average over one and two people where the defaults average over three: how near
+``ours-calibration-full`` is what stands without the calibration of associations. ``ours-paper`` and ``ours-paper-two``
+match the marginals alone, fully, and average over one and two people where the defaults average over three: how near
 the hybrid comes to its source's headline (Mahin et al., arXiv:2510.10513) if it publishes real values, or means of two.
 """
 
@@ -13,7 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from synth import components
-from synth.calibration import METHODS
+from synth.calibration import STEPS
 from synth.hybrid import DEFAULT_COMPONENTS
 
 OURS = "ours"
@@ -37,7 +38,10 @@ def settings(form: str) -> dict[str, Any]:
 
 
 def _forms() -> dict[str, dict[str, Any]]:
-    forms: dict[str, dict[str, Any]] = {OURS: {}, PAPER: {"people_per_knot": 1}, PAPER_TWO: {"people_per_knot": 2}}
+    forms: dict[str, dict[str, Any]] = {OURS: {}}
+    forms |= {
+        paper: {"people_per_knot": people, "calibration": ("full",)} for paper, people in ((PAPER, 1), (PAPER_TWO, 2))
+    }
     if len(DEFAULT_COMPONENTS) > 1:
         for name in DEFAULT_COMPONENTS:
             others = tuple(other for other in DEFAULT_COMPONENTS if other != name)
@@ -45,7 +49,7 @@ def _forms() -> dict[str, dict[str, Any]]:
     for name in components.REGISTRY:
         forms[f"{OURS}-only-{name}"] = {"components": (name,)}
     forms[f"{OURS}-calibration-none"] = {"calibration": ()}
-    for name in METHODS:
+    for name in STEPS:
         forms[f"{OURS}-calibration-{name.replace('_', '-')}"] = {"calibration": (name,)}
     for name in SELECTORS:
         forms[f"{OURS}-selector-{name}"] = {"selection": "uniform"} if name == "uniform" else {"selector": name}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,6 +85,11 @@ class Encoding:
         return len(self.names)
 
     @property
+    def numbers(self) -> Codes:
+        """Scores that stand for numbers or dates."""
+        return np.array([item.score for item in self.values if item.score >= 0], dtype=np.intp)
+
+    @property
     def ties(self) -> tuple[tuple[str, str], ...]:
         """Pairs of a column and the one it is counted from or looked up from."""
         counted = tuple((item.name, item.elapsed.source) for item in self.values if item.elapsed is not None)
@@ -122,18 +128,20 @@ class Encoding:
                 result[:, values.score] = ndtri(snapped(ndtr(scores[:, values.score]), values.codec.spikes))
         return np.clip(result, -8.0, 8.0)
 
-    def apart(self, scores: Floats) -> NDArray[np.float32]:
-        """(m, w) rows whose distances mean the same for every kind of cell.
+    def apart(self, scores: Floats, without: Collection[str] = ()) -> NDArray[np.float32]:
+        """(m, w) rows whose distances mean the same for every kind of cell, those of some columns left out.
 
         Two rows of different levels differ by 2 in squared distance, as two random numbers do on average; what is
         missing is a level, and the number under it tells nothing. Levels beyond forty share columns in turn.
         """
         shown = self.snap(scores)
-        numbers = [v.score for v in self.values if v.score >= 0]
+        numbers = [v.score for v in self.values if v.score >= 0 and v.name not in without]
         # in single precision from here on: of many rows with many levels this is what takes memory
         parts = [np.where(self.present(scores), shown, 0.0)[:, numbers].astype(np.float32)]
-        for levels in (*self.levels, *self.masks):
-            if levels.score >= 0:
+        alone = {v.mask for v in self.values} - {v.mask for v in self.values if v.name not in without}
+        masks = [mask for number, mask in enumerate(self.masks) if number not in alone]
+        for levels in (*self.levels, *masks):
+            if levels.score >= 0 and levels.name not in without:
                 codes = np.searchsorted(levels.codec.edges[1:-1], ndtr(shown[:, levels.score]), side="right")
                 count = min(len(levels.codec.edges) - 1, _LEVELS)
                 parts.append(codes[:, None] % count == np.arange(count))

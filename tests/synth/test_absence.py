@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from policies import Column, Dictionary
 from synth import HybridSynthesizer
-from synth.absence import Absence, absences
+from synth.absence import Absence, Apart, Small, absences
 
 SITES = ("north", "south", "west")
 
@@ -32,6 +34,16 @@ def table_of(n: int, rng: np.random.Generator) -> pd.DataFrame:
             "y": pd.Categorical.from_codes(rng.choice(5, n, p=[0.4, 0.3, 0.1, 0.1, 0.1]), list("01234"), ordered=True),
         }
     )
+
+
+def points(frame: pd.DataFrame) -> Apart:
+    """Rows as points by their numbers, missing ones in the middle, as the encoding has them."""
+
+    def apart(without: Collection[str]) -> Small:
+        names = [name for name in "abc" if name not in without]
+        return frame[names].fillna(0.0).to_numpy(dtype=np.float32)
+
+    return apart
 
 
 def dictionary() -> Dictionary:
@@ -65,7 +77,7 @@ def test_a_level_of_few_people_settles_nothing(rng: np.random.Generator) -> None
 @pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
 def test_drawn_rows_get_the_share_and_columns_stay_together(share: float, rng: np.random.Generator) -> None:
     drawn = table_of(400, rng)
-    settled = Absence(("a", "b"), "site", ((1, share),)).settled(drawn, rng)
+    settled = Absence(("a", "b"), "site", ((1, share),)).settled(drawn, points(drawn), rng)
     south = settled["site"] == "south"
     assert abs(settled.loc[south, "a"].isna().sum() - share * south.sum()) < 1.0
     assert (settled["a"].isna() == settled["b"].isna()).all()
@@ -78,7 +90,25 @@ def test_drawn_rows_get_the_share_and_columns_stay_together(share: float, rng: n
 
 def test_a_level_without_a_filled_row_borrows_from_others(rng: np.random.Generator) -> None:
     drawn = table_of(400, rng)
-    settled = Absence(("a", "b"), "site", ((2, 0.0),)).settled(drawn, rng)
+    settled = Absence(("a", "b"), "site", ((2, 0.0),)).settled(drawn, points(drawn), rng)
+    assert settled.loc[settled["site"] == "west", "a"].notna().all()
+
+
+def test_filled_cells_come_from_rows_alike(rng: np.random.Generator) -> None:
+    """Cells that follow c keep following it; cells of any row would not: a correlation near 0."""
+    drawn = table_of(2_000, rng)
+    drawn["c"] = rng.normal(size=2_000)
+    drawn["a"] = drawn["c"].mask(drawn["site"] == "west")
+    settled = Absence(("a",), "site", ((2, 0.0),)).settled(drawn, points(drawn), rng)
+    west = settled["site"] == "west"
+    assert settled.loc[west, "a"].corr(drawn.loc[west, "c"]) > 0.95
+    assert settled.loc[west, "a"].std() == pytest.approx(1.0, abs=0.25)
+
+
+def test_rows_without_anything_to_tell_them_apart_are_filled_too(rng: np.random.Generator) -> None:
+    drawn = table_of(50, rng)
+    nothing: Apart = lambda _: np.empty((50, 0), dtype=np.float32)  # noqa: E731
+    settled = Absence(("a", "b"), "site", ((2, 0.0),)).settled(drawn, nothing, rng)
     assert settled.loc[settled["site"] == "west", "a"].notna().all()
 
 
