@@ -51,7 +51,7 @@ class HybridSynthesizer:
     weights : share of rows by component, any scale; given, nothing is selected.
     selection : ``reinforce`` learns the weights, ``uniform`` gives every component the same.
     calibration : names in :data:`synth.calibration.STEPS`: marginal methods, applied one after the other, and
-        ``association`` of numbers with levels and with each other.
+        ``association``, which moves numbers to their real correlations.
     device : where torch components run.
     minimum_people : a level, spike or class of the target that fewer people hold is never released.
     people_per_knot : people whose values are averaged wherever a marginal is matched or a number comes back. 1
