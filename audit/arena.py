@@ -56,6 +56,8 @@ class Arena:
             return self.train
         if plant == "copies":
             return plants.copied(self.train, dictionary, rng)
+        if plant == "noised":
+            return plants.noised(self.train, dictionary, np.full(len(self.train), plants.FAR), rng)
         if plant == "pencils":
             numbers = straighten(self.candidate(self.train, None, 0.5))["train"].numbers
             mostly = (~np.isnan(numbers)).mean(axis=0) > 0.5

@@ -35,6 +35,7 @@ SAID = 0.9  # share of what it must say, at the least, that a figure has to say
 
 _STAKED: Mapping[Plant, tuple[str, str]] = {  # what was released, and why a figure was not asked about it
     "whole": ("train itself, released,", f"train itself, released, would move {{}} by less than {EXPOSED:g}"),
+    "noised": ("train with noise on its numbers, released,", "few columns or many alike hide noised copies from {}"),
     "lines": ("a table of lines between train people", "few numbers or rounding hide lines between people from {}"),
     "pencils": ("a table of lines that meet in train people", "few numbers or rounding hide lines that meet from {}"),
 }
@@ -73,9 +74,9 @@ def run_controls(tables: AuditTables, rng: np.random.Generator) -> tuple[Control
 
     What was counted beforehand is seen if the figure says nine tenths of it. Of train itself, released, a right measure
     says all: nothing is drawn in between, but where it tries some class systems of many, and for that four standard
-    errors are allowed, which it misses once in thirty thousand audits. Of lines it says half and of pencils four tenths
-    at the least, because they have to be found. The interval is not asked for: it speaks of other people than these,
-    and may well reach down to the innocent value.
+    errors are allowed, which it misses once in thirty thousand audits. Of lines it says half, of pencils four
+    tenths and of noised copies an eighth at the least, because they have to be found. The interval is not asked for:
+    it speaks of other people than these, and may well reach down to the innocent value.
     """
     people = tables.people["holdout"]
     turn = np.unique(people)
@@ -98,6 +99,7 @@ def run_controls(tables: AuditTables, rng: np.random.Generator) -> tuple[Control
     fresh = _measure(halved.candidate(halved.fresh, halved.fresh_people, confidence), tried, rng)
     staked = {
         "whole": whole.even(rng),
+        "noised": whole,
         "pencils": Arena.draw(tables, np.zeros(len(people), dtype=np.bool_), SPARSE, rng),
     }
     asked: dict[str, _Asked] = {}

@@ -7,6 +7,7 @@ import numpy as np
 from audit.columns import categorical_columns, levels, numbers, numeric_columns
 from audit.measures.reconstruction import CROSSING, REBUILT
 from audit.neighbours import nearest
+from audit.pair_search import has_pair
 from audit.plan import Stake
 from audit.straight import straighten
 from audit.tables import AuditTables
@@ -16,7 +17,7 @@ ENOUGH = 10  # pencils, to count on any to be found
 FOUND = 0.4  # part of the people given away whom a search for the lines finds, at the least
 NOBODY = {"line_reconstruction": Stake(0.0)}
 BETWEEN = 3  # numbers that no train person has, from which on a row on a line lies on no line of strangers
-ASKED = 300  # rows on lines for which it is counted whether strangers explain them
+ASKED = 1_000  # rows on lines for which it is counted whether strangers explain them, at most: all of a control
 TOLD = 0.5  # part of those whom pairs explain better than their like do, at the least
 STRAIGHTEST = 0.5  # part of rows on lines whose line is among those tried, at the least
 
@@ -54,8 +55,7 @@ def mixed(tables: AuditTables, rng: np.random.Generator) -> dict[str, Stake]:
         value, held = numbers(released, name)[:, None], numbers(holdout, name)[None, :]
         slack = 0.0 if tables.dictionary.columns[name].type == "number" else 0.5
         objections += [held < value - slack, held > value + slack, np.isnan(value) & ~np.isnan(held)]
-    against = np.stack(objections, axis=2).astype(np.float32)
-    alone = [not (flags @ flags.T == 0).any() for flags in against]
+    alone = [not has_pair(against) for against in np.stack(objections, axis=1)]
     share, drawn = float(np.mean(alone)), len(alone) / len(tables.released)
     spread = float(np.sqrt(share * (1 - share) * (1 - drawn) / len(alone)))
     return {"two_parent_excess": Stake(share, spread, part=TOLD)}

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Plant = Literal["copies", "outliers", "lines", "overfit", "whole", "pencils"]
+Plant = Literal["copies", "outliers", "lines", "overfit", "whole", "pencils", "noised"]
 PLANTS: tuple[Plant, ...] = (
     "copies",
     "outliers",
     "lines",
     "overfit",
-)  # those that show on any table; the other two do on some
+)  # those that show on any table; the other three do on some
 
 SPREADS = 4  # standard errors a right figure may fall short by
 
@@ -32,6 +32,7 @@ class Plan:
     - ``lines``: rows on the lines between train rows and their nearest train neighbours (SMOTE).
     - ``overfit``: a model fitted so closely to train that it hardly departs from its rows.
     - ``whole``: train as it stands.
+    - ``noised``: rows of train with noise of 0.2 standard deviations on their numbers.
     - ``pencils``: two rows on each of two lines from one train row to others, for a quarter of train.
     """
 

@@ -11,6 +11,7 @@ from audit.neighbours import Matrix, Rows, nearest, several
 from policies import Dictionary
 
 NOISE = 0.05  # standard deviations added to the numbers of a noised copy
+FAR = 0.2  # the same of a copy that is not much nearer to its person than some people are to each other
 NEIGHBOURS = 5  # among which SMOTE draws the other end of a line
 SHARES = (0.15, 0.4)  # of the way from a person at which two rows lie on a line of a pencil
 NARROW = 0.5  # reach of an overfitted kernel, over the distance to the row's nearest stranger

@@ -2,8 +2,8 @@
 
 A copied row of somebody who shares what an attacker knows with a crowd points at nobody, so a measure that sees
 nothing there is right. Here it is counted on the control's rows, person by person and without the measure's own
-arithmetic, what its figure must be where train itself is released, or rows on lines. Only where that is enough to be
-told from nothing does ``audit.controls`` ask the measure to see it.
+arithmetic, what its figure must be where train itself is released, or rows on lines, or noised copies. Only where that
+is enough to be told from nothing does ``audit.controls`` ask the measure to see it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from audit.columns import common_codes, levels, numbers
 from audit.combinations import combinations
 from audit.line_stakes import met, mixed, on_lines
 from audit.measures.all_columns import NAMED, POINTED
+from audit.noise_stakes import near
 from audit.plan import Stake
 from audit.sides import Side, draw_people
 from audit.tables import AuditTables
@@ -150,6 +151,7 @@ STAKES: Mapping[str, Stakes] = {
     "reconstruction": met,
     "segments": on_lines,
     "parents": mixed,
+    "noised": near,
 }
 
 

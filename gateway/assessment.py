@@ -18,6 +18,7 @@ from gateway.intake import TypedTable
 from gateway.progress import Progress
 from gateway.safe_harbor import safe_harbor
 from policies import Decision, Dictionary, Measurement, Policy, decide
+from policies.model import ROWS_LEARNED
 
 CLAIMED = ("dp_epsilon", "dp_delta")
 _SMALL_TABLE = 5_000  # rows
@@ -68,7 +69,8 @@ def assess(
         n=released.row_count,
         method="released rows over rows of the table",
     )
-    measurements = (*held_back(result.measurements, earlier), ratio, *safe_harbor(dictionary), *known)
+    learned = rows_learned(policy, len(train.frame))
+    measurements = (*held_back(result.measurements, earlier), ratio, *learned, *safe_harbor(dictionary), *known)
     return Assessment(tables, result, measurements, decide(policy, measurements))
 
 
@@ -104,6 +106,13 @@ def held_back(measurements: Sequence[Measurement], earlier: Earlier) -> tuple[Me
         Measurement.void(each.name, status="inconclusive", reason=reason) if each.name in CUMULATIVE else each
         for each in measurements
     )
+
+
+def rows_learned(policy: Policy, rows: int) -> tuple[Measurement, ...]:
+    """By how many rows it is told which limits are asked, for a policy that does not ask them all of every table."""
+    if all(limit.most_rows is None for limit in policy.limits.values()):
+        return ()
+    return (Measurement.exact(ROWS_LEARNED, rows, n=rows, method="rows of the people that were not held out"),)
 
 
 def without_claim(reason: str) -> tuple[Measurement, ...]:

@@ -14,7 +14,7 @@ from audit.record.statement import NO_OVERSIGHT, Oversight, PrivacyClaim
 from gateway.assessment import Assessment
 from gateway.remedy import Mended
 from gateway.votes import Voted
-from policies import Dictionary, Policy
+from policies import Decision, Dictionary, Policy
 from synth.selection import SelectionTrace
 
 NO_CLAIM = (
@@ -95,3 +95,24 @@ class Candidate:
     def none(cls, refusal: str) -> Candidate:
         """No candidate was made; ``refusal`` says why, for the requester too."""
         return cls(refusal=refusal)
+
+
+def not_covered(policy: Policy, decision: Decision, candidate: Candidate) -> tuple[str, ...]:
+    """What nobody must conclude of this release; above all, that a limit was held which was not asked.
+
+    Under a private gate it depends on the rows of a part whether such a limit is asked there, so no more is said than
+    what the policy says. Where the verdict alone may be told, the limit is not named.
+    """
+    bounded = {name: limit.most_rows for name, limit in policy.limits.items() if limit.most_rows is not None}
+    unasked = [each for each in decision.findings if not each.asked]
+    if policy.private_gate is not None:
+        said = [f"{name} is asked only in parts of at most {most} rows to learn from" for name, most in bounded.items()]
+    elif policy.disclosure == "verdict":
+        said = [f"not held, as the policy asks them of smaller tables only: {len(unasked)} limits"] if unasked else []
+    else:
+        said = [
+            f"{each.measure} was not held: the policy asks it where at most {each.limit.most_rows} rows were learned "
+            "from, and here there were more"
+            for each in unasked
+        ]
+    return (*said, *candidate.not_covered)

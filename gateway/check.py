@@ -63,7 +63,8 @@ def check_file(
     """Hold a file against a policy.
 
     Without a holdout every measure that compares people the tool has seen with people it has not is inconclusive, and
-    a limit on it is not met: half of ``real`` would be no holdout, since the tool has learned from it.
+    a limit on it is not met: half of ``real`` would be no holdout, since the tool has learned from it. So every limit
+    is asked then, whatever its ``most_rows``.
 
     ``earlier`` are files made of the same people and given away before: the cumulative measures are taken on all of
     them and ``synthetic`` together. None of them may have been learned from the holdout either.

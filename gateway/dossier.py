@@ -26,7 +26,7 @@ from audit.report import render_recipient_page
 from audit.report.closeness import Closeness
 from audit.report.inputs import RecipientInputs, ReleasedFile, Verdict
 from gateway.bundle import publish, put, staging
-from gateway.case import Candidate, Case
+from gateway.case import Candidate, Case, not_covered
 from gateway.earlier import BUNDLE
 from gateway.evidence import write_evidence
 from gateway.files import make_private_folder, write_private
@@ -121,7 +121,7 @@ def conclude(
                 registered_at=datetime.fromisoformat(attempt.registered_at),
                 decided_at=decided_at,
                 expires_at=_expiry(case.policy, decision, decided_at),
-                not_covered=candidate.not_covered,
+                not_covered=not_covered(case.policy, decision, candidate),
                 differential_privacy=candidate.claim,
                 oversight=case.oversight,
             )
@@ -183,9 +183,12 @@ def _reason(policy: Policy, decision: Decision, candidate: Candidate) -> str:
         if any(each.measure == NOISY_PEOPLE for each in decision.unmet):
             outcome += "; and too few people, counted with noise"
     elif decision.allowed:
-        outcome = f"all {len(decision.findings)} limits of the policy are met"
+        outcome = f"all {len(decision.asked)} limits of the policy are met"
     else:
-        outcome = f"{len(decision.unmet)} of {len(decision.findings)} limits of the policy are not met"
+        outcome = f"{len(decision.unmet)} of {len(decision.asked)} limits of the policy are not met"
+    unasked = len(decision.findings) - len(decision.asked)
+    if unasked:
+        outcome += f"; {unasked} {'limit is' if unasked == 1 else 'limits are'} not asked of so many rows"
     told = () if policy.disclosure == "verdict" else remedies
     mended = " and ".join(_MENDED[name] for name in told)
     return f"{outcome}, after {mended}" if mended else outcome
@@ -214,7 +217,7 @@ def _public_settings(candidate: Candidate, policy: Policy) -> dict[str, Any] | N
 def _coarse(policy: Policy, decision: Decision) -> tuple[CoarseFinding, ...] | None:
     if policy.disclosure == "verdict":
         return None
-    return tuple(CoarseFinding(finding.measure, finding.met) for finding in decision.findings)
+    return tuple(CoarseFinding(finding.measure, finding.met) for finding in decision.asked)
 
 
 def _expiry(policy: Policy, decision: Decision, decided_at: datetime) -> datetime | None:

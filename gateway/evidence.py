@@ -12,7 +12,7 @@ from typing import Any
 from audit.report import render_evidence_report
 from audit.report.inputs import Distances, EvidenceInputs
 from gateway.assessment import measurement_to_dict
-from gateway.case import Candidate, Case
+from gateway.case import Candidate, Case, not_covered
 from gateway.files import write_private
 from gateway.ledger import Attempt
 from gateway.provenance import DISTRIBUTION, Software
@@ -56,7 +56,7 @@ def write_evidence(
         "strangers": candidate.strangers,
         "heldOut": None if candidate.held_out is None else candidate.held_out.tolist(),
         "remedies": _remedies(candidate),
-        "votes": None if voted is None else {"parts": voted.parts, "met": dict(voted.met), "void": dict(voted.void)},
+        "votes": None if voted is None else _votes(voted),
         "writtenTo": str(out.absolute()),
         "warnings": list(candidate.warnings),
         "seconds": dict(candidate.seconds),
@@ -66,6 +66,11 @@ def write_evidence(
     content = json.dumps(document, indent=1, sort_keys=True, allow_nan=False).encode()
     write_private(folder / "evidence.json", content)
     return hashlib.sha256(content).hexdigest()
+
+
+def _votes(voted: Voted) -> dict[str, Any]:
+    unasked = {"unasked": dict(voted.unasked)} if voted.unasked else {}
+    return {"parts": voted.parts, "met": dict(voted.met), "void": dict(voted.void), **unasked}
 
 
 def _remedies(candidate: Candidate) -> dict[str, Any] | None:
@@ -103,7 +108,7 @@ def _report_inputs(
             (),
             released_part(case.dictionary),
             facts=facts,
-            not_covered=candidate.not_covered,
+            not_covered=not_covered(case.policy, decision, candidate),
             stopped=candidate.refusal,
         )
     if candidate.mended is not None:
@@ -119,7 +124,7 @@ def _report_inputs(
         trace=_rewards(candidate.trace),
         facts=facts,
         seconds=candidate.seconds,
-        not_covered=candidate.not_covered,
+        not_covered=not_covered(case.policy, decision, candidate),
         privacy=candidate.claim,
     )
     if assessed is None:
@@ -135,7 +140,8 @@ def _report_inputs(
 
 def _parts_met(name: str, voted: Voted) -> str:
     why = f"; {voted.void[name]}" if name in voted.void else ""
-    return f"{voted.met[name]} of {voted.parts}{why}"
+    unasked = f"; not asked of so many rows in {voted.unasked[name]}" if name in voted.unasked else ""
+    return f"{voted.met[name]} of {voted.parts}{unasked}{why}"
 
 
 def _mended_line(mended: Mended) -> str:

@@ -29,6 +29,7 @@ from gateway.intake.checks import column_dtype
 from gateway.ledger import Unit
 from gateway.outlook_gate import GateOutlook, outlook_gate
 from policies import Dictionary, Limit, Measurement, Policy
+from policies.decide import asked_of
 from synth.dp.domain import domain_of
 from synth.dp.plan import Plan, plan_of
 from synth.dp.votes import decision_event
@@ -43,7 +44,7 @@ _SECONDS = {"hybrid": (30.0, 0.0255), "private": (12.0, 0.0255)}
 _MEBIBYTES = (680.0, 0.121)
 _POWER = 0.65
 _WITHIN = 1.5  # the factor on either side that the seconds are told with
-Outcome = Literal["decidable", "too few people", "not an estimate", "not tried"]
+Outcome = Literal["decidable", "too few people", "not an estimate", "not tried", "not asked"]
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,8 @@ class LimitOutlook:
     """What a limit asks for: ``people`` would be on the smaller real side, ``needed`` are the fewest that could decide.
 
     ``value`` and ``half_width`` are those of a trial on an innocent table, scaled to ``people``, or to the rows that an
-    audit asks about where they are fewer; ``needed`` is None where no number would do.
+    audit asks about where they are fewer; ``needed`` is None where no number would do. ``not asked`` is a limit that
+    the policy does not hold of so many rows.
     """
 
     measure: str
@@ -141,7 +143,7 @@ def outlook(dictionary: Dictionary, policy: Policy, table: TypedTable | None, rn
         mebibytes=None if size is None else _MEBIBYTES[0] + _MEBIBYTES[1] * size,
         epsilon=None if demanded is None else demanded.epsilon,
         noise=noise,
-        limits=() if policy.private_gate is not None else _limits(dictionary, policy, table, people, rng),
+        limits=() if policy.private_gate is not None else _limits(dictionary, policy, table, people, learned_rows, rng),
         looked_at_rows=table is not None,
         unit=None if demanded is None else Unit(dictionary.patient).name,
         gate=outlook_gate(dictionary, policy, people or _BLIND_PEOPLE, partial(_random_table, dictionary), rng),
@@ -175,8 +177,12 @@ def _noise(dictionary: Dictionary, plan: Plan) -> tuple[Noise, ...]:
 
 
 def _limits(
-    dictionary: Dictionary, policy: Policy, table: TypedTable | None, people: int | None, rng: np.random.Generator
-) -> tuple[LimitOutlook, ...]:
+    dictionary: Dictionary, policy: Policy, table: TypedTable | None, people: int | None, learned_rows: int | None,
+    rng: np.random.Generator,
+) -> tuple[LimitOutlook, ...]:  # fmt: skip
+    if table is None and dictionary.patient is not None:
+        learned_rows = None  # of so many people; nobody says how many rows they have
+    unasked = {name for name, limit in policy.limits.items() if not asked_of(limit, learned_rows)}
     side = round((people or _BLIND_PEOPLE) * min(HOLDOUT_SHARE, 1 - HOLDOUT_SHARE))
     try:
         tables = _trial(dictionary, policy, table, side, rng)
@@ -188,7 +194,7 @@ def _limits(
         )
     tried: dict[str, Measurement] = {}
     for name, measure in REGISTRY.items():
-        if policy.limits.keys() & set(NAMES_OF[name]):
+        if (policy.limits.keys() - unasked) & set(NAMES_OF[name]):
             try:
                 tried |= {each.name: each for each in measure(tables, rng)}
             except Exception:  # noqa: BLE001, S112  # told as not tried; a message could carry a value
@@ -196,7 +202,10 @@ def _limits(
     trial_side = min(len(np.unique(tables.train_people)), len(np.unique(tables.holdout_people)))
     plans = {name: plan for controls in CONTROLS_OF.values() for name, plan in controls.items()}
     return tuple(
-        _limit(name, limit, tried.get(name), plans.get(name), trial_side, side) for name, limit in policy.limits.items()
+        LimitOutlook(name, bounds(limit), "not asked", side)
+        if name in unasked
+        else _limit(name, limit, tried.get(name), plans.get(name), trial_side, side)
+        for name, limit in policy.limits.items()
     )
 
 

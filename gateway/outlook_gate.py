@@ -16,6 +16,7 @@ from gateway.halves import HOLDOUT_SHARE
 from gateway.intake import TypedTable
 from gateway.votes import Ballot, Part, ballot_seeds
 from policies import Dictionary, Policy
+from policies.decide import asked_of
 from policies.model import PrivateGate
 from synth.dp.votes import chance_to_pass
 
@@ -36,7 +37,8 @@ class GateOutlook:
     the chance that so many parts as are needed have the people, on either side, that rates and distances ask for; None
     where nobody says how many the table holds.
 
-    ``admitted`` of ``trials`` parts of random people let a release of more such people out; ``met`` says so by limit.
+    ``admitted`` of ``trials`` parts of random people let a release of more such people out; ``met`` says so by limit,
+    and ``unasked`` names the limits that are not asked of so many rows.
     """
 
     parts: int
@@ -51,6 +53,7 @@ class GateOutlook:
     admitted: int
     met: dict[str, int]
     warnings: tuple[str, ...]
+    unasked: tuple[str, ...] = ()
 
 
 def outlook_gate(
@@ -95,6 +98,7 @@ def outlook_gate(
         trials=TRIALS,
         admitted=admitted,
         met={name: met[name] for name in policy.limits},
+        unasked=tuple(name for name, limit in policy.limits.items() if not asked_of(limit, side)),
         warnings=_warnings(expected if dictionary.people is not None else None, enough, lost, admitted),
     )
 

@@ -17,7 +17,17 @@ from gateway.earlier import Earlier
 from gateway.intake import TypedTable
 from gateway.private import ChargedRelease
 from gateway.progress import Progress
-from gateway.votes import Ballot, Draw, Voted, ballot_seeds, count_met, deal, failed_controls, void_measures
+from gateway.votes import (
+    Ballot,
+    Draw,
+    Voted,
+    ballot_seeds,
+    count_met,
+    count_unasked,
+    deal,
+    failed_controls,
+    void_measures,
+)
 from policies import Dictionary, Measurement, Policy
 from policies.decide import decide_privately
 from policies.model import NOISY_PEOPLE, VOTES, PrivateGate
@@ -66,6 +76,7 @@ def decide_by_votes(
         parts=asked.parts,
         met=count_met(found, policy),
         void=void,
+        unasked=count_unasked(found, policy),
     )
     return voted, claim
 

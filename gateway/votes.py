@@ -27,7 +27,8 @@ fails all five is met in no part.
 What this gate does not see and the plain one does are leaks that take two people of different parts to be seen, such as
 rows on the line between them; and releases of the very same file under another dataset's name, since that it is the
 same is a fact about all of its rows. And limits on numbers of people, such as ``k_map``, are held among a part's
-people: there they are the stricter the more parts there are.
+people: there they are the stricter the more parts there are. Where a limit is asked of tables up to so many rows, a
+part is the table.
 """
 
 from __future__ import annotations
@@ -53,12 +54,23 @@ from gateway.intake import TypedTable
 from gateway.intake.lone_split import Lots
 from gateway.safe_harbor import safe_harbor
 from policies import Decision, Dictionary, Measurement, Policy
-from policies.decide import met_at_point
+from policies.decide import asked_of, met_at_point
 
 CONTROL_DRAWS = 5
 FEWEST_NEAR = 100  # rows that a part sees near its people
 LARGEST_PART = 20_000  # rows of a part's side that are looked at, people kept whole
-_NEAR = ("nnaa", "dcr", "copies", "partial", "uniques", "segments", "reconstruction", "membership", "cumulative")
+_NEAR = (
+    "nnaa",
+    "dcr",
+    "copies",
+    "noised",
+    "partial",
+    "uniques",
+    "segments",
+    "reconstruction",
+    "membership",
+    "cumulative",
+)
 
 Draw = Callable[[int, np.random.Generator], tuple[pd.DataFrame, NDArray[np.int64]]]
 
@@ -76,7 +88,8 @@ class Voted:
     """How a private gate came to its decision; ``met`` and ``void`` stay with the custodian.
 
     ``measurements`` are those that it rests on, told by charged mechanisms alone. ``met`` says of each limit in how
-    many of ``parts`` it was met, ``void`` why a measure counted in none.
+    many of ``parts`` it was met, ``void`` why a measure counted in none, ``unasked`` in how many parts there were more
+    rows than a limit is asked of.
     """
 
     decision: Decision
@@ -84,6 +97,7 @@ class Voted:
     parts: int
     met: Mapping[str, int]
     void: Mapping[str, str]
+    unasked: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -102,7 +116,9 @@ class Ballot:
     seeds: NDArray[np.int64]
 
     def findings(self, part: Part, place: int) -> dict[str, bool]:
-        """Which limits the measures' values meet among the people of part number ``place``; all of them are named.
+        """Which limits the measures' values meet among the people of part number ``place``.
+
+        All of them are named but those that are not asked of so many rows; every policy has one that is.
 
         Raises
         ------
@@ -113,7 +129,9 @@ class Ballot:
         with threadpool_limits(1):  # rounding depends on their number, and that must not depend on rows
             measured = {each.name: each for each in self._measured(part, rng)}
         return {
-            name: name in measured and met_at_point(limit, measured[name]) for name, limit in self.policy.limits.items()
+            name: name in measured and met_at_point(limit, measured[name])
+            for name, limit in self.policy.limits.items()
+            if asked_of(limit, part.train.row_count)
         }
 
     @property
@@ -234,6 +252,12 @@ def count_met(findings: Sequence[Mapping[str, bool]], policy: Policy) -> dict[st
     """Of each limit, in how many parts it was met."""
     met: Counter[str] = Counter(name for part in findings for name, holds in part.items() if holds)
     return {name: met[name] for name in policy.limits}
+
+
+def count_unasked(findings: Sequence[Mapping[str, bool]], policy: Policy) -> dict[str, int]:
+    """Of each limit that was not asked in every part, in how many it was not."""
+    unasked = Counter(name for part in findings for name in policy.limits.keys() - part.keys())
+    return {name: unasked[name] for name in policy.limits if unasked[name]}
 
 
 def _controls(draw: Draw, dictionary: Dictionary, policy: Policy, rng: np.random.Generator) -> tuple[Control, ...]:

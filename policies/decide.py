@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from policies.measurement import Measurement, Status
-from policies.model import Limit, Policy
+from policies.model import ROWS_LEARNED, Limit, Policy
 
-FindingStatus = Literal["missing"] | Status
+FindingStatus = Literal["missing", "not asked"] | Status
 _ABSURD = 1_000_000  # rows, people or attacks, beyond which no figure is told
 
 
@@ -19,6 +19,7 @@ _ABSURD = 1_000_000  # rows, people or attacks, beyond which no figure is told
 class Finding:
     """One limit beside what was measured for it.
 
+    A limit that is ``not asked`` of so large a table is neither met nor unmet, and no number stands beside it.
     ``undecided`` says that the number stands and is within its limit, and that only its interval reaches beyond: then
     the status is ``inconclusive``, and the reason names how many could decide. The reason follows from the exact values
     and stays with the custodian as they do (I-7).
@@ -34,11 +35,16 @@ class Finding:
     reason: str = ""
     undecided: bool = False
 
+    @property
+    def asked(self) -> bool:
+        return self.status != "not asked"
+
     def to_dict(self) -> dict[str, Any]:
         """The shape ``--json`` prints; a number that does not exist is ``null``."""
+        unset = {name for name in ("fewest", "most_rows") if getattr(self.limit, name) is None}
         return {
             "measure": self.measure,
-            "limit": self.limit.model_dump(exclude=None if self.limit.fewest else {"fewest"}),
+            "limit": self.limit.model_dump(exclude=unset),
             "value": _number(self.value),
             "lower": _number(self.lower),
             "upper": _number(self.upper),
@@ -51,18 +57,23 @@ class Finding:
 
 @dataclass(frozen=True)
 class Decision:
-    """All findings of one policy. ``allowed`` only if there is at least one and every one is met."""
+    """All findings of one policy. ``allowed`` only if a limit was asked and every one that was is met."""
 
     policy: str
     findings: tuple[Finding, ...]
 
     @property
     def allowed(self) -> bool:
-        return bool(self.findings) and all(finding.met for finding in self.findings)
+        return bool(self.asked) and all(finding.met for finding in self.asked)
+
+    @property
+    def asked(self) -> tuple[Finding, ...]:
+        """Those that the release was held to."""
+        return tuple(finding for finding in self.findings if finding.asked)
 
     @property
     def unmet(self) -> tuple[Finding, ...]:
-        return tuple(finding for finding in self.findings if not finding.met)
+        return tuple(finding for finding in self.asked if not finding.met)
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -81,8 +92,9 @@ def decide(policy: Policy, measured: Iterable[Measurement]) -> Decision:
     A limit is met only by a ``measured`` number whose *unfavourable* end of the interval lies within the bounds
     (I-6), at no less than the policy's confidence and on no fewer cases than the limit asks for. A number within its
     limit whose interval reaches beyond is as unmet as one outside, but ``inconclusive``. Two measurements of one name
-    contradict each other and count as failed. Measurements that no limit names are ignored, so losing a name
-    can never turn a denial into an allowance (I-4).
+    contradict each other and count as failed. A limit with ``most_rows`` is not asked where one exact measurement of
+    ``ROWS_LEARNED`` names more. Other measurements that no limit names are ignored, so losing a name can never turn a
+    denial into an allowance (I-4).
     """
     return _held(policy, policy.demands(), measured)
 
@@ -93,6 +105,11 @@ def decide_privately(policy: Policy, measured: Iterable[Measurement]) -> Decisio
     Without a private gate in the policy nothing is found, and so nothing allowed.
     """
     return _held(policy, {} if policy.private_gate is None else policy.private_demands(), measured)
+
+
+def asked_of(limit: Limit, rows: int | None) -> bool:
+    """Whether a release that was learned from so many rows is held to this limit; it is where nobody counted them."""
+    return limit.most_rows is None or rows is None or rows <= limit.most_rows
 
 
 def met_at_point(limit: Limit, measurement: Measurement) -> bool:
@@ -107,13 +124,26 @@ def _held(policy: Policy, demands: Mapping[str, Limit], measured: Iterable[Measu
     by_name: dict[str, list[Measurement]] = {}
     for measurement in measured:
         by_name.setdefault(measurement.name, []).append(measurement)
+    rows = _counted(by_name.get(ROWS_LEARNED, []))
     return Decision(
         policy.id,
-        tuple(_finding(name, limit, by_name.get(name, []), policy.confidence) for name, limit in demands.items()),
+        tuple(_finding(name, limit, by_name.get(name, []), policy.confidence, rows) for name, limit in demands.items()),
     )
 
 
-def _finding(name: str, limit: Limit, found: list[Measurement], confidence: float) -> Finding:
+def _counted(found: list[Measurement]) -> int | None:
+    """One whole number that was counted and not estimated."""
+    if len(found) != 1:
+        return None
+    (m,) = found
+    exact = m.status == "measured" and m.lower == m.value == m.upper and math.isfinite(m.value) and m.confidence == 1
+    return int(m.value) if exact and m.value == int(m.value) else None
+
+
+def _finding(name: str, limit: Limit, found: list[Measurement], confidence: float, rows: int | None) -> Finding:
+    if not asked_of(limit, rows):
+        reason = f"it is asked where at most {limit.most_rows} rows were learned from; here {rows} were"
+        return Finding(name, limit, math.nan, math.nan, math.nan, "not asked", False, reason)
     if not found:
         return Finding(name, limit, math.nan, math.nan, math.nan, "missing", False, "not measured")
     if len(found) > 1:

@@ -152,8 +152,16 @@ def _limit_effect(before: Limit | None, after: Limit | None) -> Effect:
         _bound(before.min, after.min, lower_is_stricter=False),
         _bound(before.max, after.max, lower_is_stricter=True),
         _bound(before.fewest, after.fewest, lower_is_stricter=False),
+        _reach(before.most_rows, after.most_rows),
     }
     return _joined(effects)
+
+
+def _reach(before: int | None, after: int | None) -> Effect:
+    """Of tables up to how many rows a limit is asked: None is of all."""
+    if before == after:
+        return "reworded"
+    return "tightened" if after is None or (before is not None and after > before) else "loosened"
 
 
 def _privacy(a: Policy, b: Policy) -> Iterator[Change]:

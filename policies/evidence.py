@@ -19,6 +19,7 @@ ATTACKS: dict[str, tuple[str, ...]] = {
         "rare_copies",
         "partial_copy_excess",
         "replicated_uniques",
+        "one_parent_excess",
         "cumulative_near_copy_excess",
     ),
     "classes of real patients": (
@@ -38,14 +39,16 @@ ATTACKS: dict[str, tuple[str, ...]] = {
 def held_to_no_attack(policy: Policy) -> str:
     """Why nothing that this policy limits could show an attack; empty where something does.
 
-    A name that is not listed here counts for nothing, so that a measure added later has to be placed.
+    A name that is not listed here counts for nothing, so that a measure added later has to be placed; nor does a limit
+    that is not asked of every table.
     """
     if policy.differential_privacy is not None:
         return ""
-    if policy.limits.keys() & {name for names in ATTACKS.values() for name in names}:
+    asked = {name for name, limit in policy.limits.items() if limit.most_rows is None}
+    if asked & {name for names in ATTACKS.values() for name in names}:
         return ""
     examples = ", ".join(names[0] for names in ATTACKS.values())
     return (
         "NNAA, distances, likeness and the released table's own classes never allow by themselves; limit at least one "
-        f"measure of an attack, such as {examples}, or demand [differential_privacy]"
+        f"measure of an attack, such as {examples}, in tables of any size, or demand [differential_privacy]"
     )

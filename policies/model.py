@@ -19,6 +19,7 @@ Line = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 
 VOTES = "private_gate_votes"  # of parts of the people, counted with noise
 NOISY_PEOPLE = "people_told_privately"  # the dictionary's number, or one counted with noise
+ROWS_LEARNED = "rows_learned_from"  # which say whether a limit with most_rows is asked
 LARGEST_SLIP = 0.01  # chance of a release that no part of a private gate admits; house
 
 
@@ -33,12 +34,15 @@ class Strict(BaseModel):
 class Limit(Strict):
     """Bounds on one measure, in the measure's own unit, and where the number comes from.
 
-    ``fewest`` is how many rows, people or attacks (the measurement's ``n``) must carry the number.
+    ``fewest`` is how many rows, people or attacks (the measurement's ``n``) must carry the number. ``most_rows`` is for
+    measures that can tell nothing of large tables: of more rows learned from the limit is not asked, and the record
+    says so. Where nobody counted the rows, it is.
     """
 
     min: float | None = None
     max: float | None = None
     fewest: Annotated[int, Field(ge=1)] | None = None
+    most_rows: Annotated[int, Field(ge=1)] | None = None
     source: Line = "house"
 
     @model_validator(mode="after")
@@ -255,6 +259,21 @@ class Policy(Strict):
             raise ValueError("limits on dp_epsilon and dp_delta belong in [differential_privacy]")
         if {VOTES, NOISY_PEOPLE} & self.limits.keys():
             raise ValueError(f"{VOTES} and {NOISY_PEOPLE} follow from [private_gate] and minimum_people")
+        if ROWS_LEARNED in self.limits:
+            raise ValueError(f"{ROWS_LEARNED} says which limits are asked, and is limited by most_rows of these")
+        return self
+
+    @model_validator(mode="after")
+    def _every_limit_is_asked_of_some_table_and_one_of_all(self) -> Self:
+        bounded = {name: each.most_rows for name, each in self.limits.items() if each.most_rows is not None}
+        never = sorted(name for name, most in bounded.items() if most < self.minimum_people)
+        if never:
+            raise ValueError(
+                f"most_rows below minimum_people ({self.minimum_people}), so that the limit might never be asked: "
+                f"{', '.join(never)}"
+            )
+        if len(bounded) == len(self.limits):
+            raise ValueError("every limit has most_rows, so that a large table would be held to nothing")
         return self
 
     @model_validator(mode="after")

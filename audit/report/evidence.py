@@ -51,7 +51,7 @@ def render_evidence_report(inputs: EvidenceInputs) -> str:
             "rows_real": None if inputs.train is None else f"{len(inputs.train):,}",
             "rows_released": None if inputs.released is None else f"{len(inputs.released):,}",
             "limits": [_limit(f, measured.get(f.measure), i) for i, f in enumerate(inputs.decision.findings)],
-            "closest": _closest(inputs.decision.findings) if inputs.decision.allowed and not inputs.stopped else "",
+            "closest": _closest(inputs.decision.asked) if inputs.decision.allowed and not inputs.stopped else "",
             "fidelity": _fidelity(measured),
             "utility": _utility(measured),
             "gap": _value(measured, "utility_gap"),
@@ -101,13 +101,17 @@ def _limit(finding: Finding, m: Measurement | None, place: int) -> dict[str, Any
         "about": about,
         "value": value,
         "interval": interval,
-        "limit": limit_in_words(finding.limit, count=about.count),
+        "limit": limit_in_words(finding.limit, count=about.count) + _reach(finding.limit.most_rows),
         "source": finding.limit.source,
         "status": status_in_words(finding),
         "state": "met" if finding.met else "unmet" if finding.status == "measured" else "open",
         "reason": finding.reason if finding.status != "missing" else "",
         "bar": interval_bar(finding, about, key=f"limit-{place}"),
     }
+
+
+def _reach(most_rows: int | None) -> str:
+    return "" if most_rows is None else f", asked up to {most_rows:,} rows learned from"
 
 
 def _measured(m: Measurement, beside: tuple[float, ...] = ()) -> tuple[str, tuple[str, str]]:

@@ -227,6 +227,11 @@ GLOSSARY: dict[str, Entry] = {
         "The share of synthetic rows that two train people, mixed, explain unusually well, column by column, minus the "
         "same for holdout people.",
     ),
+    "one_parent_excess": _excess(
+        "People with noise",
+        "The share of synthetic rows that one train person, with noise on the numbers, explains unusually well, minus "
+        "the same for holdout people.",
+    ),
     "line_reconstruction": _excess(
         "People rebuilt from lines",
         "The share of train people on whom lines through synthetic rows meet, which rebuilds them, minus the same for "
@@ -344,6 +349,14 @@ GLOSSARY: dict[str, Entry] = {
         "lower is safer",
         0.0,
         None,
+    ),
+    "rows_learned_from": Entry(
+        "Rows learned from",
+        "How many real rows the synthesizer learned from; of more than so many the policy does not ask every limit.",
+        None,
+        0.0,
+        None,
+        True,
     ),
     **{
         f"safe_harbor_{group}": Entry(title, plain, "lower is safer", 0.0, None, True)

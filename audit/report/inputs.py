@@ -82,13 +82,15 @@ class Verdict:
 
     allowed: bool
     findings: tuple[tuple[str, bool], ...] | None = None  # (measure name, met)
+    unasked: tuple[str, ...] = ()  # measures whose limits are not asked of so large a table
 
     @classmethod
     def of(cls, decision: Decision, disclosure: Literal["verdict", "findings"]) -> Self:
         """The coarse part of ``decision``, as far as the policy's ``disclosure`` lets it be told."""
         if disclosure == "verdict":
             return cls(decision.allowed)
-        return cls(decision.allowed, tuple((finding.measure, finding.met) for finding in decision.findings))
+        unasked = tuple(finding.measure for finding in decision.findings if not finding.asked)
+        return cls(decision.allowed, tuple((finding.measure, finding.met) for finding in decision.asked), unasked)
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ def render_recipient_page(inputs: RecipientInputs) -> str:
             "dictionary": inputs.dictionary,
             "allowed": inputs.verdict.allowed,
             "findings": None if findings is None else [(entry(name).title, met) for name, met in findings],
+            "unasked": [entry(name).title for name in inputs.verdict.unasked],
             "columns": columns,
             "units": any(unit for _, _, unit, _, _ in columns),
             "categorical": any(categories for _, _, _, categories, _ in columns),

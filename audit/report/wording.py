@@ -65,6 +65,8 @@ def limit_in_words(limit: Limit, *, count: bool = False) -> str:
 def finding_in_words(finding: Finding) -> str:
     """What was found for one limit, as a clause that can follow ``Denied:``."""
     about = entry(finding.measure)
+    if not finding.asked:
+        return f"{about.title} is not asked of so many rows"
     if finding.status != "measured" and not finding.undecided:
         return _without_number(finding, about)
     if not all(map(math.isfinite, (finding.value, finding.lower, finding.upper))):
@@ -92,9 +94,10 @@ def verdict_in_words(decision: Decision, stopped: str = "") -> str:
     if not decision.findings:
         return "Denied: the policy holds this release against nothing, and no finding is a denial."
     if decision.allowed:
-        count = len(decision.findings)
+        count, unasked = len(decision.asked), len(decision.findings) - len(decision.asked)
         limits = "the one limit" if count == 1 else f"all {count} limits"
-        return f"Allowed: {limits} of policy {decision.policy} {'is' if count == 1 else 'are'} met."
+        more = f"; {unasked} more {'is' if unasked == 1 else 'are'} not asked of so many rows" if unasked else ""
+        return f"Allowed: {limits} of policy {decision.policy} {'is' if count == 1 else 'are'} met{more}."
     worst = min(decision.unmet, key=_severity)
     others = len(decision.unmet) - 1
     rest = "" if not others else f"; {others} more {'limit is' if others == 1 else 'limits are'} not met"
@@ -105,7 +108,13 @@ def status_in_words(finding: Finding) -> str:
     """One or two words for the status column."""
     if finding.met:
         return "Met"
-    words = {"measured": "Not met", "inconclusive": "Inconclusive", "failed": "Failed", "missing": "Not measured"}
+    words = {
+        "measured": "Not met",
+        "inconclusive": "Inconclusive",
+        "failed": "Failed",
+        "missing": "Not measured",
+        "not asked": "Not asked",
+    }
     return words[finding.status]
 
 

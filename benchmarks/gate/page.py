@@ -75,7 +75,7 @@ def main(results: Path, out: Path) -> None:
             policy = load_pack(pack)
             parts += [f"## Under `{pack}`\n", *_under(policy, some)]
             if pack == packs[0]:
-                shown |= {cell: _row(found, limits_of(policy, found)) for cell, found in some.items()}
+                shown |= {cell: _row(found, limits_of(policy, found, _learned(cell))) for cell, found in some.items()}
     parts += ["## What honest releases reach\n", *_honest(cells), "## Controls\n", *_controls(cells)]
     parts += ["## How much was run\n", *_extent(cells)]
     for name, written in (("speed", _speed), ("nnaa", _nnaa)):
@@ -98,7 +98,7 @@ def _numbered() -> str:
 
 def _under(policy: Policy, cells: Mapping[str, Found]) -> Iterator[str]:
     """Refusals, catches and who caught, of one pack."""
-    limits = {cell: limits_of(policy, found) for cell, found in cells.items()}
+    limits = {cell: limits_of(policy, found, _learned(cell)) for cell, found in cells.items()}
     rows = {cell: _row(found, limits[cell]) for cell, found in cells.items()}
     yield table(
         ("", *cells),
@@ -116,6 +116,11 @@ def _under(policy: Policy, cells: Mapping[str, Found]) -> Iterator[str]:
         lines.append(line)
     yield table(("", *cells), lines)
     yield ""
+
+
+def _learned(cell: str) -> int:
+    """Train rows of a cell, which is named after the rows of train and holdout together."""
+    return int(cell.rsplit("-", 1)[1]) // 2
 
 
 def _row(found: Found, limits: Mapping[str, Limit]) -> dict[str, Rate]:

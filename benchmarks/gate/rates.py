@@ -17,6 +17,7 @@ from audit.controls import PLANS
 from audit.intervals import clopper_pearson
 from benchmarks.gate.power import CONTROLS, HONEST
 from policies import Limit, Policy
+from policies.decide import asked_of
 
 Found = Mapping[tuple[str, int], Mapping[str, Any]]
 
@@ -59,10 +60,13 @@ def held(found: Found) -> dict[tuple[str, int], dict[str, Any]]:
     }
 
 
-def limits_of(policy: Policy, found: Found) -> dict[str, Limit]:
-    """The pack's limits on figures that were taken here; the others hold fidelity, claims or the size of a release."""
+def limits_of(policy: Policy, found: Found, rows: int) -> dict[str, Limit]:
+    """The pack's limits on figures that were taken here, as far as they are asked where ``rows`` were learned from.
+
+    The others hold fidelity, claims or the size of a release.
+    """
     taken = {name for (condition, _), figures in found.items() if condition != CONTROLS for name in figures}
-    return {name: limit for name, limit in policy.limits.items() if name in taken}
+    return {name: limit for name, limit in policy.limits.items() if name in taken and asked_of(limit, rows)}
 
 
 def meets(limit: Limit, figure: Sequence[float | str]) -> bool:

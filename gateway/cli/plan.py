@@ -23,7 +23,13 @@ from gateway.progress import Progress
 from gateway.statements import read_dictionary, read_policy
 
 _UNIT = {"patient": "patient", "row": "row, each counted as another patient"}
-_MARK = {"decidable": "yes", "too few people": "NO", "not an estimate": "counted", "not tried": "not tried"}
+_MARK = {
+    "decidable": "yes",
+    "too few people": "NO",
+    "not an estimate": "counted",
+    "not tried": "not tried",
+    "not asked": "not asked",
+}
 
 
 @click.command()
@@ -115,7 +121,10 @@ def _gate(gate: GateOutlook) -> list[str]:
         f"innocent parts        {gate.admitted} of {gate.trials} parts of random people admitted a release of such",
         "",
         f"{'limit, at point values in a part':<34}{'met in':>10}",
-        *(f"{name:<34}{f'{count} of {gate.trials}':>10}" for name, count in gate.met.items()),
+        *(
+            f"{name:<34}{'not asked' if name in gate.unasked else f'{count} of {gate.trials}':>10}"
+            for name, count in gate.met.items()
+        ),
     ]
     return [*lines, *(["", *(f"WARNING: {each}" for each in gate.warnings)] if gate.warnings else [])]
 

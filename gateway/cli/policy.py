@@ -164,7 +164,9 @@ def describe(model: Policy) -> str:
     from audit.measures import MEASURE_NAMES
 
     limits = f"{len(model.limits)} limits of {len(MEASURE_NAMES)} measures"
-    return f"{model.id}, {model.context}, {limits}{budget_in_words(model)}"
+    bounded = ((name, limit.most_rows) for name, limit in model.limits.items() if limit.most_rows is not None)
+    reach = "".join(f"; {name} is asked up to {most} rows learned from" for name, most in bounded)
+    return f"{model.id}, {model.context}, {limits}{reach}{budget_in_words(model)}"
 
 
 def budget(model: Policy) -> dict[str, Any] | None:

@@ -14,7 +14,7 @@ COARSE = {
     "verdict": "The verdict and nothing else, as the policy asks. Repeated to a requester even this is an oracle.",
 }
 WHOLE = "policy"  # the one rule, result or case where nothing but the verdict may travel
-Outcome = Literal["met", "not met", "inconclusive"]
+Outcome = Literal["met", "not met", "inconclusive", "not asked"]
 
 
 def bounds(limit: Limit) -> str:
@@ -26,7 +26,8 @@ def bounds(limit: Limit) -> str:
         parts.append(f"at most {limit.max:g}")
     if limit.fewest is not None:
         parts.append(f"n at least {limit.fewest}")
-    return " and ".join(parts)
+    reach = "" if limit.most_rows is None else f", asked up to {limit.most_rows} rows learned from"
+    return " and ".join(parts) + reach
 
 
 def measured(finding: Finding) -> str:
@@ -48,6 +49,8 @@ def outcome(finding: Finding) -> Outcome:
 
     Where only the interval is in the way the limit is not met, and no more: that the value itself meets it is exact.
     """
+    if not finding.asked:
+        return "not asked"
     if finding.met:
         return "met"
     return "not met" if finding.status == "measured" or finding.undecided else "inconclusive"
@@ -57,6 +60,8 @@ def coarsely(finding: Finding) -> str:
     """Measure, limit and outcome in one sentence, without a number that depends on the rows."""
     limit = f"{finding.measure}: the limit of {bounds(finding.limit)}"
     told = outcome(finding)
+    if told == "not asked":
+        return f"{limit}, is not asked of so many."
     return f"{limit} is {told}." if told != "inconclusive" else f"{limit} is not met, the measurement is inconclusive."
 
 
@@ -67,6 +72,8 @@ def confidentiality(policy: Policy, *, exact: bool) -> str:
 
 def sentence(finding: Finding) -> str:
     """Measure, number and limit in one sentence."""
+    if not finding.asked:
+        return f"{finding.measure} is not asked: {finding.reason}."
     verdict = "met" if finding.met else "not met"
     limit = f"the limit of {bounds(finding.limit)} is {verdict}"
     return f"{finding.measure} is {measured(finding)}; {limit}{doubt(finding)}."

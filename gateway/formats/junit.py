@@ -1,7 +1,8 @@
 """How does a decision read to a test report? JUnit XML, as GitLab, Jenkins and their like take it.
 
-One test case per limit, or one alone where the policy discloses no more than its verdict. A limit that is not met is
-a failure; its type says whether it was measured at all. Measured values are in it only where they are asked for.
+One test case per limit, skipped where it is not asked, or one alone where the policy discloses no more than its
+verdict. A limit that is not met is a failure; its type says whether it was measured at all. Measured values are in it
+only where they are asked for.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ def junit(decision: Decision, policy: Policy, seconds: float, *, exact: bool = F
     whole = policy.disclosure == "verdict" and not exact
     tests, failures = (1, int(not decision.allowed)) if whole else (len(decision.findings), len(decision.unmet))
     counts = {"tests": str(tests), "failures": str(failures), "errors": "0", "time": f"{seconds:.3f}"}
+    skipped = 0 if whole else len(decision.findings) - len(decision.asked)
     root = ET.Element("testsuites", {"name": "gateway check", **counts})
-    suite = ET.SubElement(root, "testsuite", {"name": _text(decision.policy), **counts, "skipped": "0"})
+    suite = ET.SubElement(root, "testsuite", {"name": _text(decision.policy), **counts, "skipped": str(skipped)})
     properties = ET.SubElement(suite, "properties")
     for name, value in (
         ("policy", decision.policy),
@@ -49,6 +51,9 @@ def _whole(suite: ET.Element, decision: Decision) -> None:
 def _case(suite: ET.Element, policy: str, finding: Finding, *, exact: bool) -> None:
     case = ET.SubElement(suite, "testcase", {"classname": _text(policy), "name": _text(finding.measure)})
     told = _text(sentence(finding) if exact else coarsely(finding))
+    if not finding.asked:
+        ET.SubElement(case, "skipped", {"message": told})
+        return
     if finding.met:
         ET.SubElement(case, "system-out").text = told
         return

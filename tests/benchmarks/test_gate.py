@@ -14,7 +14,7 @@ from audit.measures.nnaa import accuracy
 from benchmarks.gate import power, rates
 from benchmarks.gate.gower import gower_accuracy
 from benchmarks.gate.tables import Table, load, thirds
-from policies import Limit
+from policies import Limit, Policy
 
 
 def plain_gower(a: np.ndarray, b: np.ndarray, categorical: np.ndarray) -> np.ndarray:
@@ -117,3 +117,18 @@ def scene_of(table: Table) -> power.Scene:
     assert parts is not None
     encoder = Encoder.fit(table.dictionary, parts[:2])
     return power.Scene(table, *parts, encoder.encode(parts[0]), encoder.encode(parts[1]))
+
+
+def test_a_limit_counts_only_where_it_is_asked() -> None:
+    policy = Policy.model_validate(
+        {
+            "version": 1,
+            "id": "p",
+            "purpose": "t",
+            "context": "internal",
+            "limits": {"a": {"max": 0.1, "most_rows": 250}, "b": {"max": 0.1}, "absent": {"max": 0.1}},
+        }
+    )
+    found: rates.Found = {("fresh", 0): {"a": [0.0, 0.0, 0.0], "b": [0.0, 0.0, 0.0]}}
+    assert list(rates.limits_of(policy, found, 250)) == ["a", "b"]
+    assert list(rates.limits_of(policy, found, 251)) == ["b"]

@@ -157,3 +157,16 @@ def test_a_table_of_three_people_is_told_and_not_tripped_over(files: Path) -> No
     found = json.loads(run(files, "open.toml", str(files / "t.csv"), "--json"))
     assert {each["outcome"] for each in found["limits"]} == {"too few people"}
     assert found["feasible"] is False
+
+
+@pytest.mark.parametrize(("most", "told"), [(150, "decidable"), (149, "not asked")])
+def test_a_limit_that_is_not_asked_of_so_many_rows_is_told_as_that(most: int, told: str) -> None:
+    """300 rows, of which half are learned from."""
+    dictionary = parse_dictionary(DICTIONARY.format(people=300).encode())
+    text = POLICY.format(more="", loss=0.9, area=0.99).replace("max = 0.9 ", f"max = 0.9, most_rows = {most} ")
+    kept = text.replace("membership_auc = { max = 0.99 }\n", "")
+    typed = type_table(read_table(table().encode(), "csv"), dictionary)
+    found = outlook(dictionary, parse_policy(kept.encode()), typed, np.random.default_rng(2))
+    outcome = {each.measure: each.outcome for each in found.limits}
+    assert outcome["nnaa_privacy_loss"] == told
+    assert found.feasible

@@ -123,3 +123,13 @@ def test_every_pair_of_packs_can_be_compared() -> None:
     assert "changed    attacker" in told
     dp = run("diff", "nist-800-226", "public-release").stdout
     assert "tightened  differential_privacy.epsilon           3 -> 1" in dp
+
+
+def test_of_which_tables_a_limit_is_asked_is_told_and_narrowing_it_is_looser(mine: Path) -> None:
+    other = changed(mine, "max = 0.03", "max = 0.03, most_rows = 2500")
+    assert "near_copy_excess is asked up to 2500 rows learned from" in run("check", other).stdout
+    compared = run("diff", mine, other, "--fail-on", "looser")
+    assert compared.exit_code == 1
+    assert "loosened   limits.near_copy_excess  at most 0.03 -> at most 0.03, asked up to 2500 rows" in compared.stdout
+    back = run("diff", other, mine, "--json")
+    assert json.loads(back.stdout)["verdict"] == "stricter"

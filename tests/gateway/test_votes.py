@@ -13,8 +13,8 @@ from gateway.candidate import Parts
 from gateway.earlier import NOTHING_EARLIER, Earlier
 from gateway.halves import LoneHalves, split_key, vote_key
 from gateway.intake import RawTable, TypedTable, type_table
-from gateway.votes import Ballot, Part, ballot_seeds, count_met, deal, failed_controls, void_measures
-from policies import Policy, parse_dictionary, parse_policy
+from gateway.votes import Ballot, Part, ballot_seeds, count_met, count_unasked, deal, failed_controls, void_measures
+from policies import Limit, Policy, parse_dictionary, parse_policy
 from tests.gateway.conftest import DICTIONARY, clinic_table
 from tests.gateway.private_clinic import PRIVATE_POLICY
 
@@ -228,6 +228,18 @@ def test_rows_per_real_row_is_held_among_the_parts_own_people() -> None:
         terms = policy(f"rows_per_real_row = {{ max = {most} }}\nnnaa_privacy_loss = {{ max = 1.0 }}\n")
         found = votes(parts, ballot(typed(visits(2, 400))[1], terms))
         assert count_met(found, terms)["rows_per_real_row"] == met
+
+
+def test_a_limit_is_asked_in_the_parts_that_are_small_enough_and_counted_apart_in_the_others() -> None:
+    parts = parted(visits(1))
+    sizes = sorted(part.train.row_count for part in dealt(parts))
+    assert sizes[2] < sizes[3]
+    few = Limit(max=-0.9, most_rows=sizes[2])  # of fewer rows than a policy file may name, so that parts are quick
+    terms = COPIES.model_copy(update={"limits": {"nnaa_privacy_loss": Limit(max=1.0), "exact_copy_excess": few}})
+    found = votes(parts, ballot(typed(visits(2))[1], terms))
+    assert count_met(found, terms) == {"nnaa_privacy_loss": 5, "exact_copy_excess": 0}
+    assert count_unasked(found, terms) == {"exact_copy_excess": 2}
+    assert sum(all(part.values()) for part in found) == 2
 
 
 def test_an_empty_part_cannot_be_measured() -> None:

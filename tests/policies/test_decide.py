@@ -11,9 +11,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from policies import Decision, Limit, Measurement, Policy, decide
-from policies.decide import met_at_point
+from policies.decide import asked_of, met_at_point
 from policies.measurement import Status
-from policies.model import DifferentialPrivacy
+from policies.model import ROWS_LEARNED, DifferentialPrivacy
 
 INF, NAN = math.inf, math.nan
 
@@ -185,6 +185,64 @@ def test_a_demand_for_privacy_is_a_limit_on_the_claim() -> None:
     assert not decide(demand, claim(math.inf, 0.0)).allowed
     assert not decide(demand, [fine]).allowed
     assert decide(policy({"a": Limit(max=1)}), [fine]).allowed
+
+
+def counted(rows: float, **odd: object) -> Measurement:
+    return replace(Measurement.exact(ROWS_LEARNED, rows, n=1, method="count"), **odd)  # type: ignore[arg-type]
+
+
+BOUNDED = {"a": Limit(max=1, most_rows=100), "b": Limit(max=1)}
+
+
+@pytest.mark.parametrize(("rows", "asked"), [(100, True), (101, False), (99.5, True), (INF, True), (NAN, True)])
+def test_a_limit_is_asked_up_to_so_many_rows_and_named_where_it_is_not(rows: float, asked: bool) -> None:
+    decision = decide(policy(BOUNDED), [measured("a", 2), measured("b", 0), counted(rows)])
+    assert decision.allowed is not asked
+    first, second = decision.findings
+    assert (first.asked, first.met, second.met) == (asked, False, True)
+    assert [finding.measure for finding in decision.asked] == (["a", "b"] if asked else ["b"])
+    assert decision.unmet == ((first,) if asked else ())
+    if not asked:
+        assert (first.status, first.to_dict()["limit"]["most_rows"], first.to_dict()["value"]) == (
+            "not asked",
+            100,
+            None,
+        )
+        assert "at most 100 rows" in first.reason
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        [],
+        [counted(101), counted(101)],
+        [counted(101, status="inconclusive")],
+        [counted(101, lower=99.0)],
+        [counted(101, confidence=0.95)],
+    ],
+)
+def test_where_rows_were_not_counted_once_and_exactly_every_limit_is_asked(told: list[Measurement]) -> None:
+    decision = decide(policy(BOUNDED), [measured("a", 2), measured("b", 0), *told])
+    assert [finding.asked for finding in decision.findings] == [True, True]
+    assert not decision.allowed
+
+
+def test_a_limit_that_is_not_asked_excuses_no_other() -> None:
+    assert not decide(policy(BOUNDED), [measured("a", 0), measured("b", 2), counted(101)]).allowed
+    assert not decide(policy(BOUNDED), [measured("a", 0), counted(101)]).allowed
+
+
+def test_no_large_table_is_held_to_nothing_even_if_a_policy_were_so_made() -> None:
+    [finding] = decide(policy(BOUNDED), [counted(101)]).findings[:1]
+    assert not Decision("p", (finding,)).allowed
+
+
+@given(st.integers(1, 300), st.none() | st.integers(1, 300), st.none() | st.integers(1, 300))
+def test_a_wider_reach_asks_of_every_table_that_a_narrower_one_does(
+    rows: int, most: int | None, more: int | None
+) -> None:
+    narrow, wide = sorted((most, more), key=lambda bound: INF if bound is None else bound)
+    assert asked_of(Limit(max=1, most_rows=wide), rows) or not asked_of(Limit(max=1, most_rows=narrow), rows)
 
 
 def test_json_has_the_documented_shape_and_no_nan() -> None:

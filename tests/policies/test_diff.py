@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from policies import Limit, Measurement, Policy, compare, decide, load_pack, pack_names
 from policies.diff import _WORDS, Comparison, held_to
 from policies.measurement import Status
+from policies.model import ROWS_LEARNED
 
 BASE: dict[str, Any] = {"version": 1, "id": "a", "purpose": "test", "context": "internal"}
 DP = {"epsilon": 1.0, "delta": 1e-6}
@@ -23,6 +24,13 @@ MIRROR = {"same": "same", "stricter": "looser", "looser": "stricter", "incompara
 
 def policy(**fields: Any) -> Policy:
     return Policy.model_validate({**BASE, "limits": {"m": {"max": 0.5}}, **fields})
+
+
+def reaching(most_rows: int, least: float = 11) -> dict[str, Any]:
+    return {"limits": {"m": {"max": 0.5}, "k": {"min": least, "most_rows": most_rows}}}
+
+
+TWO: dict[str, Any] = {"limits": {"m": {"max": 0.5}, "k": {"min": 11}}}
 
 
 def effects(comparison: Comparison) -> dict[str, str]:
@@ -46,6 +54,11 @@ def effects(comparison: Comparison) -> dict[str, str]:
         ({"limits": {"k": {"min": 1, "max": 2}}}, {"limits": {"k": {"min": 0, "max": 1}}}, "limits.k", "changed"),
         ({}, {"limits": {"m": {"max": 0.5, "fewest": 500}}}, "limits.m", "tightened"),
         ({}, {"limits": {"m": {"max": 0.5, "source": "a norm"}}}, "limits.m", "reworded"),
+        (TWO, reaching(300), "limits.k", "loosened"),
+        (reaching(300), TWO, "limits.k", "tightened"),
+        (reaching(300), reaching(400), "limits.k", "tightened"),
+        (reaching(400), reaching(300), "limits.k", "loosened"),
+        (reaching(300), reaching(400, 10), "limits.k", "changed"),
         ({}, {"confidence": 0.99}, "confidence", "tightened"),
         ({}, {"confidence": 0.9}, "confidence", "loosened"),
         ({}, {"minimum_people": 101}, "minimum_people", "tightened"),
@@ -161,14 +174,18 @@ def limits(draw: st.DrawFn) -> Limit:
         high = draw(grid)
     if low is not None and high is not None and low > high:
         low, high = high, low
-    return Limit(min=low, max=high, fewest=fewest)
+    return Limit(min=low, max=high, fewest=fewest, most_rows=draw(st.none() | st.sampled_from([250, 300])))
+
+
+def one_of_all(found: dict[str, Limit]) -> dict[str, dict[str, Any]]:
+    """At least one of them is asked of every table."""
+    first = min(found)
+    return {name: limit.model_dump() | ({"most_rows": None} if name == first else {}) for name, limit in found.items()}
 
 
 drawn = st.builds(
     policy,
-    limits=st.dictionaries(st.sampled_from("abc"), limits(), min_size=1).map(
-        lambda found: {name: limit.model_dump() for name, limit in found.items()}
-    ),
+    limits=st.dictionaries(st.sampled_from("abc"), limits(), min_size=1).map(one_of_all),
     confidence=st.sampled_from([0.9, 0.95]),
     minimum_people=st.sampled_from([100, 200]),
     valid_days=st.none() | st.sampled_from([10, 20]),
@@ -191,6 +208,7 @@ def measurements(draw: st.DrawFn) -> tuple[Measurement, ...]:
         found.append(Measurement(name, value, low, high, confidence, n, "drawn", status))
     found.append(Measurement.exact("dp_epsilon", draw(st.sampled_from([1.0, 2.0])), n=1, method="drawn"))
     found.append(Measurement.exact("dp_delta", 1e-6, n=1, method="drawn"))
+    found.append(Measurement.exact(ROWS_LEARNED, draw(st.sampled_from([200, 275, 400])), n=1, method="drawn"))
     return tuple(found)
 
 

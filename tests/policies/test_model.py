@@ -201,3 +201,27 @@ def test_one_attack_among_the_limits_is_enough(name: str) -> None:
 def test_a_demand_for_differential_privacy_bounds_every_attack() -> None:
     text = BASE.replace("membership_auc", "dcr_share") + "[differential_privacy]\nepsilon = 1\ndelta = 1e-6\n"
     assert parse_policy(text.encode()).differential_privacy is not None
+
+
+BOUNDED = BASE + "k_map = { min = 11, most_rows = 2500 }\n"
+
+
+def test_a_limit_may_be_asked_of_tables_up_to_so_many_rows() -> None:
+    assert parse_policy(BOUNDED.encode()).limits["k_map"].most_rows == 2500
+    assert parse_policy(BASE.encode()).limits["membership_auc"].most_rows is None
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (BOUNDED.replace("2500", "0"), ["limits.k_map.most_rows"]),
+        (BOUNDED.replace("2500", "2500.5"), ["limits.k_map.most_rows"]),
+        (BOUNDED.replace("2500", "99"), ["most_rows below minimum_people (100)", "k_map"]),
+        (BASE.replace("0.05", "0.05, most_rows = 2500"), ["every limit has most_rows"]),
+        (BOUNDED + "rows_learned_from = { max = 9 }\n", ["rows_learned_from", "most_rows"]),
+        # the only limit on an attack would not be asked of large tables
+        (BOUNDED.replace("k_map", "linkability").replace("membership_auc", "nnaa"), ["in tables of any size"]),
+    ],
+)
+def test_no_limit_is_lost_by_its_reach(text: str, words: list[str]) -> None:
+    refused(text, *words)

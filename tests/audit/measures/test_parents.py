@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from audit import controls, plants
+from audit import controls, pair_search, plants
 from audit.controls import run_controls
 from audit.line_stakes import mixed
 from audit.measures import parents, segments
 from audit.measures.parents import CONTROLS, NAMES, two_parents
+from audit.rounding import half_steps
 from audit.tables import AuditTables
 from policies import Measurement
 from tests.audit.tables import levels, patients, put_together
@@ -57,53 +58,6 @@ def interpolated(train: pd.DataFrame, count: int, rng: np.random.Generator) -> p
     return rows.round({"marker": 1})
 
 
-def explained(numbers: list[float], codes: list[int], people: parents._Rows) -> tuple[float, set[int]]:
-    chance, *ends = parents._explained(np.array(numbers), np.array(codes), people, np.full(len(numbers), 0.5))
-    return chance, set(ends)
-
-
-def people(rows: list[tuple[list[float], list[int]]]) -> parents._Rows:
-    return parents._Rows(np.array([row[0] for row in rows]), np.array([row[1] for row in rows], dtype=np.int64))
-
-
-def test_the_chance_of_a_row_is_worked_out_by_hand() -> None:
-    """Of three pairs one has (4, 2) between its ends: 0.35 to 0.45 of the way by the first number, 0.3 to 0.5 by the
-    second; the category is either end's. (9, 1) would lie at two places at once."""
-    three = people([([0.0, 0.0], [1]), ([10.0, 5.0], [2]), ([80.0, 90.0], [3])])
-    chance, ends = explained([4.0, 2.0], [1], three)
-    assert chance == pytest.approx(0.1 * 0.5 / 3)
-    assert ends == {0, 1}
-    assert explained([9.0, 1.0], [1], three)[0] == 0.0
-    assert explained([4.0, 2.0], [3], three)[0] == 0.0
-
-
-def test_a_missing_number_is_that_of_an_end() -> None:
-    two = people([([0.0, np.nan], []), ([10.0, 7.0], [])])
-    for number, expected in ((np.nan, 0.05), (7.0, 0.05), (5.0, 0.0)):
-        assert explained([4.0, number], [], two)[0] == pytest.approx(expected)
-
-
-def test_what_both_ends_share_is_certain() -> None:
-    two = people([([3.0], [1, 2]), ([3.0], [1, 4])])
-    assert explained([3.0], [1, 4], two)[0] == pytest.approx(0.5)
-    assert explained([2.0], [1, 4], two)[0] == 0.0
-
-
-def test_every_pair_counts_once_however_many_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    against = np.zeros((2, 40), dtype=np.bool_)
-    against[0, :5] = True
-    against[1, 3:9] = True
-    wanted = {(i, j) for i in range(40) for j in range(i) if not (against[:, i] & against[:, j]).any()}
-    ((one, other),) = parents._possible(against)
-    found = [(max(pair), min(pair)) for pair in zip(one.tolist(), other.tolist(), strict=True)]
-    assert len(found) == len(set(found))
-    assert set(found) == wanted
-    monkeypatch.setattr(parents, "PAIRS", 100)
-    parts = [set(zip(*map(np.ndarray.tolist, part), strict=True)) for part in parents._possible(against)]
-    assert max(map(len, parts)) <= 100
-    assert {(max(pair), min(pair)) for part in parts for pair in part} == wanted
-
-
 def test_the_step_of_a_column_is_read_off_its_values(rng: np.random.Generator) -> None:
     whole = np.round(50 + 12 * rng.standard_normal(400))
     columns = {
@@ -118,11 +72,11 @@ def test_the_step_of_a_column_is_read_off_its_values(rng: np.random.Generator) -
         "continuous": (rng.standard_normal(400), 0.0),
         "missing": (np.full(400, np.nan), 0.0),
     }
-    half = parents._half_steps(np.column_stack([column for column, _ in columns.values()]), [False] * len(columns))
+    half = half_steps(np.column_stack([column for column, _ in columns.values()]), [False] * len(columns))
     assert half == pytest.approx([step / 2 for _, step in columns.values()], rel=1e-3, abs=1e-5)
     assert half[4] == pytest.approx(5e-10, rel=1e-3)
-    assert parents._half_steps(np.array([[0.0], [0.0], [7.0]]), [True]) == pytest.approx([3.5], rel=1e-3)
-    assert parents._half_steps(np.array([[0.0], [1.0], [7.0], [3.0]]), [True]) == pytest.approx([0.5], rel=1e-3)
+    assert half_steps(np.array([[0.0], [0.0], [7.0]]), [True]) == pytest.approx([3.5], rel=1e-3)
+    assert half_steps(np.array([[0.0], [1.0], [7.0], [3.0]]), [True]) == pytest.approx([0.5], rel=1e-3)
 
 
 def with_flags(frame: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
@@ -205,6 +159,48 @@ def test_degenerate_columns_are_no_obstacle(rng: np.random.Generator) -> None:
     assert found.status == "measured"
     equal = pd.DataFrame({"x": np.ones(40)})
     assert measure(put_together(equal, equal, equal), rng).value == 0.0
+
+
+def test_several_rows_of_a_person_are_taken_for_that_person(rng: np.random.Generator) -> None:
+    """Everybody twice: nobody's own second row is what explains the first, and mixtures of two people still show."""
+    train, holdout, fresh = (clinic(120, rng) for _ in range(3))
+    who = np.repeat(np.arange(120), 2)
+    again = [frame.loc[who].reset_index(drop=True) for frame in (train, holdout)]
+    for frame in again:
+        frame.loc[1::2, "weight"] += 1.0
+    released = pd.concat([interpolated(train, 20, rng), fresh[20:]], ignore_index=True)
+    for rows, low, high in ((released, 0.05, 0.18), (fresh, -0.05, 0.04)):
+        tables = put_together(*again, rows, train_people=who, holdout_people=who)
+        assert low < measure(tables, rng).value < high
+
+
+def test_among_more_people_mixtures_are_caught_as_well_and_of_more_rows_some_are_asked_about(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train, holdout, fresh = (clinic(250, rng) for _ in range(3))
+    released = pd.concat([interpolated(train, 25, rng), fresh[25:]], ignore_index=True)
+    monkeypatch.setattr(parents, "FEW_ROWS", 249)
+    monkeypatch.setattr(parents, "MORE_STRANGERS", 200)
+    found = measure(put_together(train, holdout, released), rng)
+    assert 0.04 < found.value <= 0.12
+    monkeypatch.setattr(parents, "QUERIES", 60)
+    some = measure(put_together(train, holdout, released), rng)
+    assert (found.n, some.n) == (250, 60)
+    assert some.upper - some.lower > found.upper - found.lower
+
+
+@pytest.mark.parametrize("columns", [1, 2])
+def test_few_columns_take_no_more_pairs_than_those_of_a_thousand_people(
+    columns: int, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two coarse numbers, so that nearly all pairs have a row between them: an honest table stays honest."""
+    monkeypatch.setattr(pair_search, "MOST_PAIRS", 2_000)
+    monkeypatch.setattr(parents, "FEW_ROWS", 100)
+    monkeypatch.setattr(parents, "MOST_TRIED", 400_000)
+    frames = [pd.DataFrame(np.round(rng.normal(0, 9, (150, columns))), columns=list("ab")[:columns]) for _ in range(3)]
+    found = measure(put_together(*frames, confidence=0.9999), rng)
+    assert 20 <= found.n < 150
+    assert found.lower <= 0 <= found.upper
 
 
 def test_too_few_and_too_many_rows_are_inconclusive(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,6 +76,14 @@ def test_only_a_disclosing_policy_tells_which_limits_were_met() -> None:
     assert "not met" not in silent.lower()
 
 
+def test_a_limit_that_is_not_asked_is_told_as_that_and_not_as_unmet() -> None:
+    verdict = Verdict(True, (("k_map", True),), ("nnaa_privacy_loss",))
+    facts = RecipientInputs(verdict, dictionary_of(**KINDS), FILES, {}, "x@y.example", "release-1", "gate.pub")
+    words = Outline(render_recipient_page(facts)).words
+    assert "Not asked NNAA privacy loss: the policy holds it of smaller tables only" in words
+    assert "Not met" not in words
+
+
 def test_an_allowance_lists_columns_files_and_how_to_verify() -> None:
     words = Outline(page()).words
     assert "age whole number years Age at admission" in words

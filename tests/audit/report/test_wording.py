@@ -159,3 +159,13 @@ def test_control_characters_and_direction_overrides_are_dropped(odd: str) -> Non
 def test_long_words_are_cut_with_an_ellipsis() -> None:
     assert shortened("a very long category name", 10) == "a very lo…"
     assert shortened("two\nlines", 20) == "two lines"
+
+
+def test_a_limit_that_is_not_asked_is_neither_met_nor_unmet() -> None:
+    met, unasked = finding(LOSS, 0.0, 0.01, high=0.15, met=True), finding("k_map", math.nan, low=11, status="not asked")
+    assert verdict_in_words(Decision("strict", (met, unasked))) == (
+        "Allowed: the one limit of policy strict is met; 1 more is not asked of so many rows."
+    )
+    broken = finding(LOSS, 0.41, 0.06, high=0.15)
+    assert verdict_in_words(Decision("strict", (broken, unasked))).endswith("(lower is safer).")
+    assert status_in_words(unasked) == "Not asked"

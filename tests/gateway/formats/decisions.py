@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from policies import Decision, Measurement, Policy, decide
+from policies.model import ROWS_LEARNED
 
 HOSTILE = "a <b> & \"c\" ]]> \x01 \ud7ff 'd'"
 
@@ -77,6 +78,13 @@ def leaked(decision: Decision, text: str) -> set[str]:
     """Which of them a file's text holds; points and digests are taken out first."""
     plain = re.sub(r"\b[0-9a-f]{64}\b|\.", "", text)
     return {digits for digits in spelled(decision) if digits in plain}
+
+
+def bounded() -> tuple[Decision, Policy]:
+    """Allowed; of two limits one is not asked of so many rows as there are."""
+    terms = policy(membership_auc={"max": 0.55}, near_copy_excess={"max": 0.01, "most_rows": 2_500})
+    rows = Measurement.exact(ROWS_LEARNED, 31_337, n=31_337, method="by hand")
+    return decide(terms, (*MEASURED[:1], rows)), terms
 
 
 def allowed() -> tuple[Decision, Policy]:

@@ -8,7 +8,7 @@ from junitparser import Failure, JUnitXml, TestCase, TestSuite
 
 from gateway.formats.junit import junit
 from policies import Measurement, decide
-from tests.gateway.formats.decisions import MIXED, SILENT, allowed, leaked, mixed, policy, telling
+from tests.gateway.formats.decisions import MIXED, SILENT, allowed, bounded, leaked, mixed, policy, telling
 
 
 def suite_of(text: str) -> TestSuite:
@@ -117,3 +117,17 @@ def test_the_file_names_policy_and_citations_and_says_that_it_stays_with_the_cus
     assert ("cites", "45 CFR 164.514") in properties
     assert any(name == "confidential" and "stay with the custodian" in value for name, value in properties)
     assert "no measured value" in junit(mixed(), MIXED, 1)
+
+
+def test_a_limit_that_is_not_asked_is_a_skipped_case_and_does_not_tell_how_many_rows_there_are() -> None:
+    text = junit(*bounded(), 1)
+    suite = suite_of(text)
+    assert (suite.tests, suite.failures, suite.skipped) == (2, 0, 1)
+    case = cases(suite)["near_copy_excess"]
+    assert case.is_skipped
+    [skipped] = case.result
+    assert skipped.message == (
+        "near_copy_excess: the limit of at most 0.01, asked up to 2500 rows learned from, is not asked of so many."
+    )
+    assert "31337" not in text
+    assert "31337" in junit(*bounded(), 1, exact=True)

@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from sarif_pydantic import Sarif  # type: ignore[import-untyped]
 
 from gateway.formats.sarif import sarif
-from tests.gateway.formats.decisions import HOSTILE, MIXED, SILENT, allowed, leaked, mixed, telling
+from tests.gateway.formats.decisions import HOSTILE, MIXED, SILENT, allowed, bounded, leaked, mixed, telling
 
 
 def closed(required: list[str], **properties: Any) -> dict[str, Any]:
@@ -191,3 +191,13 @@ def test_the_file_is_named_relative_to_the_checkout_and_no_folder_outside_it_is_
 def test_a_file_of_exact_values_says_that_it_stays_with_the_custodian() -> None:
     run = run_of(sarif(mixed(), MIXED, Path("s.csv"), exact=True))
     assert "stay with the custodian" in run["properties"]["confidential"]
+
+
+def test_a_limit_that_is_not_asked_is_no_result_and_is_named_as_such() -> None:
+    text = sarif(*bounded(), Path("t.csv"))
+    run = run_of(text)
+    assert run["results"] == []
+    assert run["properties"]["limits"] == 2
+    assert run["properties"]["notAsked"] == ["near_copy_excess"]
+    assert "31337" not in text
+    assert "notAsked" not in run_of(sarif(*allowed(), Path("t.csv")))["properties"]
