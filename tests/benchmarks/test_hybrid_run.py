@@ -88,7 +88,12 @@ def test_the_mode_that_publishes_real_values_is_one_person_a_knot_and_no_ablatio
 def test_the_headline_stands_beside_its_price_and_real_rows_and_only_where_it_was_tried():
     reached = {"ks_mean": 0.0, "ks_mean_floor": 0.0642, "value_reuse": 1.0, "extremes": 54, "extremes_published": 54}
     runs = [
-        {"table": table, "method": method, "figures": reached if method == "ours-paper" else {"ks_mean": 0.0117}}
+        {
+            "table": table,
+            "method": method,
+            "seed": 0,
+            "figures": reached if method == "ours-paper" else {"ks_mean": 0.0117},
+        }
         for table, method in (("wdbc", "ours"), ("wdbc", "ours-paper"), ("adult", "ours"))
     ]
     claim, paper, ours, floor = headline(runs).strip().splitlines()[-4:]
