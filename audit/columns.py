@@ -1,8 +1,9 @@
-"""How is one column of a typed frame read as numbers or as level codes?"""
+"""How are the columns of a typed frame read as numbers or as level codes?"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
@@ -42,6 +43,32 @@ def levels(frame: pd.DataFrame, name: str, column: Column) -> NDArray[np.int64]:
     """The (n,) level codes of one categorical column, 0 for missing and 1.. in the dictionary's order."""
     codes = pd.Categorical(frame[name], categories=list(column.categories or ())).codes
     return np.asarray(codes, dtype=np.int64) + 1
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Rows of a table: ``numbers`` (n, d) with NaN where missing, level ``codes`` (n, c) with 0 where missing."""
+
+    numbers: NDArray[np.float64]
+    codes: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, frame: pd.DataFrame, dictionary: Dictionary) -> Cells:
+        """The released columns of a frame, each kind in the dictionary's order; there may be none of a kind."""
+        values = [numbers(frame, name) for name in numeric_columns(dictionary)]
+        codes = [levels(frame, name, dictionary.columns[name]) for name in categorical_columns(dictionary)]
+        return cls(
+            np.column_stack([np.empty((len(frame), 0)), *values]),
+            np.column_stack([np.empty((len(frame), 0), dtype=np.int64), *codes]),
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[Cells]) -> Cells:
+        """The rows of several tables, one table after the other."""
+        return cls(np.concatenate([part.numbers for part in parts]), np.concatenate([part.codes for part in parts]))
+
+    def take(self, rows: NDArray[np.int64]) -> Cells:
+        return Cells(self.numbers[rows], self.codes[rows])
 
 
 def common_codes(parts: Mapping[Name, NDArray[Any]]) -> tuple[dict[Name, NDArray[np.int64]], NDArray[Any]]:

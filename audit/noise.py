@@ -16,11 +16,13 @@ the covariance).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from audit.neighbours import Rows
-from audit.standard import NOISE, Points, Scale
+from audit.standard import NOISE, Codes, Points, Scale
 
 REDRAWN = (0.02, 0.2)  # chances that a category of a noised person is drawn anew
 WIDTHS = (0.25, 0.5, 1.0)  # of kernels of the covariance's shape, 1 being as wide as the table
@@ -140,40 +142,63 @@ def _nearest(asked: Points, people: Points, scale: Scale) -> Rows:
     """
     if len(people) <= NEAR:
         return np.broadcast_to(np.arange(len(people)), (len(asked), len(people)))
-    unit = 1 / np.sqrt(MIDDLING**2 + scale.rounding)
-    mine, theirs = asked.numbers * unit, people.numbers * unit
-    left: list[Singles] = [mine.astype(np.float32), asked.known.astype(np.float32)]
-    right: list[Singles] = [theirs.astype(np.float32), (-0.5 * np.square(theirs)).astype(np.float32)]
-    for code, held, share in zip(asked.codes.T, people.codes.T, scale.shares, strict=True):
-        level = np.arange(min(len(share), LEVELS))
-        kept = np.log1p((1 - REDRAWN[0]) / (REDRAWN[0] * share[code]))[:, None]
-        left.append((kept * (code[:, None] % LEVELS == level)).astype(np.float32))
-        right.append((held[:, None] % LEVELS == level).astype(np.float32))
-    asking, asked_of = np.hstack(left), np.hstack(right)
-    found = []
-    for start in range(0, len(asked), ROWS):
-        rows = slice(start, start + ROWS)
-        found.append(_largest(asking[rows], asked_of, asked.person[rows], people.person))
-    return np.concatenate(found)
-
-
-def _largest(asking: Singles, asked_of: Singles, own: Rows, person: Rows) -> Rows:
-    """Where (q, ``NEAR``) the product of (q, f) and (m, f) is largest, one's own rows left out; -1 for want of more."""
-    place = np.full((len(asking), NEAR), -1, dtype=np.int64)
+    place = np.full((len(asked), NEAR), -1, dtype=np.int64)
     best = np.full(place.shape, -np.inf, dtype=np.float32)
-    for start in range(0, len(asked_of), BLOCK):
-        product = asking @ asked_of[start : start + BLOCK].T
-        product[own[:, None] == person[start : start + BLOCK]] = -np.inf
-        row, column = np.nonzero(product > best.min(axis=1)[:, None])
-        count = np.bincount(row, minlength=len(asking))
-        turn = np.arange(len(row)) - (np.cumsum(count) - count)[row]
-        new = np.full((len(asking), int(count.max())), -np.inf, dtype=np.float32)
-        where = np.full(new.shape, -1, dtype=np.int64)
-        new[row, turn], where[row, turn] = product[row, column], start + column
-        best, place = np.hstack([best, new]), np.hstack([place, where])
-        kept = np.argpartition(best, -NEAR, axis=1)[:, -NEAR:]
-        best, place = np.take_along_axis(best, kept, axis=1), np.take_along_axis(place, kept, axis=1)
+    for start in range(0, len(people), BLOCK):
+        block = people.take(slice(start, start + BLOCK))
+        asked_of = _sought(block, scale)
+        for first in range(0, len(asked), ROWS):
+            rows = slice(first, first + ROWS)
+            part = asked.take(rows)
+            product = _seeking(part, scale) @ asked_of.T
+            product[part.person[:, None] == block.person] = -np.inf
+            best[rows], place[rows] = _with_larger(best[rows], place[rows], product, start)
     return place
+
+
+def _seeking(asked: Points, scale: Scale) -> Singles:
+    """Rows (q, f) whose product with ``_sought`` of people is their log likelihood, but for a constant of each row."""
+    numbers = asked.numbers * (1 / np.sqrt(MIDDLING**2 + scale.rounding))
+    kept = [
+        np.log1p((1 - REDRAWN[0]) / (REDRAWN[0] * share[code]))
+        for code, share in zip(asked.codes.T, scale.shares, strict=True)
+    ]
+    return _features(numbers, asked.known.astype(np.float64), asked.codes, kept, scale)
+
+
+def _sought(people: Points, scale: Scale) -> Singles:
+    """Rows (m, f) of people, see ``_seeking``."""
+    numbers = people.numbers * (1 / np.sqrt(MIDDLING**2 + scale.rounding))
+    return _features(numbers, -0.5 * np.square(numbers), people.codes, [1.0] * len(scale.shares), scale)
+
+
+def _features(numbers: Floats, beside: Floats, codes: Codes, weight: Sequence[float | Floats], scale: Scale) -> Singles:
+    """Two (n, p) blocks of numbers, and for each of the (n, c) level codes one column per level, ``weight`` in its own.
+
+    Most of it is zero and it may be thousands of columns wide: no more than a block of rows is made at a time.
+    """
+    widths = [min(len(share), LEVELS) for share in scale.shares]
+    features = np.zeros((len(codes), 2 * numbers.shape[1] + sum(widths)), dtype=np.float32)
+    count = numbers.shape[1]
+    features[:, :count], features[:, count : 2 * count] = numbers, beside
+    at, rows = 2 * count, np.arange(len(codes))
+    for code, each, width in zip(codes.T, weight, widths, strict=True):
+        features[rows, at + code % LEVELS] = each
+        at += width
+    return features
+
+
+def _with_larger(best: Singles, place: Rows, product: Singles, start: int) -> tuple[Singles, Rows]:
+    """The largest (q, ``NEAR``) of ``best`` and of (q, m) products with rows from ``start`` on, and their places."""
+    row, column = np.nonzero(product > best.min(axis=1)[:, None])
+    count = np.bincount(row, minlength=len(product))
+    turn = np.arange(len(row)) - (np.cumsum(count) - count)[row]
+    new = np.full((len(product), int(count.max())), -np.inf, dtype=np.float32)
+    where = np.full(new.shape, -1, dtype=np.int64)
+    new[row, turn], where[row, turn] = product[row, column], start + column
+    best, place = np.hstack([best, new]), np.hstack([place, where])
+    kept = np.argpartition(best, -NEAR, axis=1)[:, -NEAR:]
+    return np.take_along_axis(best, kept, axis=1), np.take_along_axis(place, kept, axis=1)
 
 
 def _noise(asked: Points, people: Points, near: Rows, scale: Scale) -> Floats:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from audit.columns import deviation
+from audit.columns import Cells, deviation
 
 PAIRS = 20_000  # pairs of people worked out at a time
 MOST_PAIRS = 1_000_000  # pairs, counted from either end, that are worked out for a row: all those of 1,000 people
@@ -24,17 +24,6 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Codes = NDArray[np.int64]
 Words = NDArray[np.uint64]
-
-
-@dataclass(frozen=True)
-class Cells:
-    """Rows of a table: ``numbers`` (n, d), ``codes`` (n, c) of levels."""
-
-    numbers: Floats
-    codes: Codes
-
-    def take(self, rows: Codes) -> Cells:
-        return Cells(self.numbers[rows], self.codes[rows])
 
 
 @dataclass(frozen=True)

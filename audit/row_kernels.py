@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from audit.columns import deviation
-from audit.pair_search import Cells, Codes, Floats
+from audit.columns import Cells, deviation
+from audit.pair_search import Codes, Floats
 
 SMOOTHING = (0.1, 0.2, 0.3, 0.4, 0.6)  # lambdas tried
 WIDTHS = (0.05, 0.1, 0.2, 0.4)  # of the kernel on numbers, in standard deviations

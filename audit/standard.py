@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from audit.columns import deviation
+from audit.columns import Cells, deviation
 from audit.neighbours import Rows
 from audit.rounding import half_steps
 
@@ -59,8 +59,9 @@ class Scale:
     shares: tuple[Floats, ...]
 
     @classmethod
-    def of(cls, numbers: Floats, codes: Codes, sizes: Sequence[int], whole: Sequence[bool], gappy: Flags) -> Scale:
-        """From (n, d) numbers with NaN, ``whole`` or not, and (n, c) level codes below ``sizes``."""
+    def of(cls, real: Cells, sizes: Sequence[int], whole: Sequence[bool], gappy: Flags) -> Scale:
+        """From the rows of real people; (d,) numbers are ``whole`` or not, (c,) level codes lie below ``sizes``."""
+        numbers = real.numbers
         spread = np.array([deviation(column[~np.isnan(column)]) for column in numbers.T])
         kept = spread > 0
         unit, half, some = spread[kept], half_steps(numbers, whole)[kept], numbers[:, kept]
@@ -69,7 +70,7 @@ class Scale:
         standard = np.where(known, (some - mean) / unit, 0.0)
         met = known.T.astype(np.float64) @ known
         values, vectors = np.linalg.eigh(standard.T @ standard / np.maximum(met, 1.0))
-        levels = _with_flags(codes, numbers, gappy)
+        levels = _with_flags(real, gappy)
         widths = (*sizes, *[2] * int(gappy.sum()))
         counts = [np.bincount(column, minlength=width) for column, width in zip(levels.T, widths, strict=True)]
         recurring = [_recurring(column[~np.isnan(column)], step) for column, step in zip(some.T, 2 * half, strict=True)]
@@ -84,12 +85,13 @@ class Scale:
             tuple((count.astype(np.float64) + 0.5) / (len(levels) + 1.0) for count in counts),
         )
 
-    def points(self, numbers: Floats, codes: Codes, person: Codes) -> Points:
-        """Rows of any table on this scale."""
-        known = ~np.isnan(numbers[:, self.kept])
-        standard = np.where(known, (numbers[:, self.kept] - self.mean) / self.unit, 0.0)
+    def points(self, cells: Cells, person: Codes) -> Points:
+        """Rows of any table on this scale; of which ``person`` (n,) each is."""
+        some = cells.numbers[:, self.kept]
+        known = ~np.isnan(some)
+        standard = np.where(known, (some - self.mean) / self.unit, 0.0)
         standard = np.clip(standard, -FARTHEST, FARTHEST)
-        return Points(standard, known, _with_flags(codes, numbers, self.gappy), person)
+        return Points(standard, known, _with_flags(cells, self.gappy), person)
 
     def noised(self, points: Points, rng: np.random.Generator) -> Points:
         """The same rows with noise on the numbers, of any of the sizes for each row, rounded as the columns are."""
@@ -111,5 +113,5 @@ def _recurring(known: Floats, step: float) -> float:
     return float((times * (times - 1.0)).sum()) / max(count * (count - 1.0), 1.0)
 
 
-def _with_flags(codes: Codes, numbers: Floats, gappy: Flags) -> Codes:
-    return np.hstack([codes, np.isnan(numbers[:, gappy]).astype(np.int64)])
+def _with_flags(cells: Cells, gappy: Flags) -> Codes:
+    return np.hstack([cells.codes, np.isnan(cells.numbers[:, gappy]).astype(np.int64)])

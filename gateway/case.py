@@ -104,7 +104,7 @@ def not_covered(policy: Policy, decision: Decision, candidate: Candidate) -> tup
     what the policy says. Where the verdict alone may be told, the limit is not named.
     """
     bounded = {name: limit.most_rows for name, limit in policy.limits.items() if limit.most_rows is not None}
-    unasked = [each for each in decision.findings if not each.asked]
+    unasked = decision.unasked
     if policy.private_gate is not None:
         said = [f"{name} is asked only in parts of at most {most} rows to learn from" for name, most in bounded.items()]
     elif policy.disclosure == "verdict":

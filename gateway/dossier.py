@@ -186,7 +186,7 @@ def _reason(policy: Policy, decision: Decision, candidate: Candidate) -> str:
         outcome = f"all {len(decision.asked)} limits of the policy are met"
     else:
         outcome = f"{len(decision.unmet)} of {len(decision.asked)} limits of the policy are not met"
-    unasked = len(decision.findings) - len(decision.asked)
+    unasked = len(decision.unasked)
     if unasked:
         outcome += f"; {unasked} {'limit is' if unasked == 1 else 'limits are'} not asked of so many rows"
     told = () if policy.disclosure == "verdict" else remedies

@@ -72,6 +72,11 @@ class Decision:
         return tuple(finding for finding in self.findings if finding.asked)
 
     @property
+    def unasked(self) -> tuple[Finding, ...]:
+        """Those whose limits are not asked of so large a table."""
+        return tuple(finding for finding in self.findings if not finding.asked)
+
+    @property
     def unmet(self) -> tuple[Finding, ...]:
         return tuple(finding for finding in self.asked if not finding.met)
 

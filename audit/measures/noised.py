@@ -7,11 +7,13 @@ why. Each row is asked how likely it is as one train person with noise, and how 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
 from audit.classes import identical_rows
-from audit.columns import categorical_columns, levels, numbers, numeric_columns
+from audit.columns import Cells, categorical_columns, numeric_columns
 from audit.intervals import clopper_pearson, touched_variance
 from audit.measures.copies import REAL, excess_interval
 from audit.neighbours import Rows
@@ -78,16 +80,17 @@ def one_parent(tables: AuditTables, rng: np.random.Generator) -> tuple[Measureme
     touched: list[Rows] = []
     points = drawn.people
     rows = drawn.points["released"].take(asked)
-    ratio, parent = drawn.ratios(rows, usual)
+    likely = drawn.likely(rows)
+    ratio = drawn.ratios(rows, likely, usual)
     for side in REAL:
         explained[side] = (ratio[side] > usual) & ~drawn.twins(asked, side)
         # a row that nobody explains shares no parent
-        own = drawn.points[side].person[parent[side]]
+        own = drawn.points[side].person[likely[side][1]]
         touched.append(np.where(explained[side], own, points + np.arange(n)))
         points += n
     difference = explained["train"].astype(np.float64) - explained["holdout"]
     variance = touched_variance([((difference - difference.mean()) / n, touched)], points)
-    told = (drawn.by_train(rows, ratio["train"], usual) > usual) & ~drawn.twins(asked, "train")
+    told = (drawn.by_train(rows, likely["holdout"][0], ratio["train"], usual) > usual) & ~drawn.twins(asked, "train")
     counted = float(told.mean())
     if n < len(tables.released) or len(tables.train) > REFERENCE_ROWS:
         counted = min(max(len(tables.train) / REFERENCE_ROWS, 1.0) * clopper_pearson(counted, n, confidence)[1], 1.0)
@@ -104,39 +107,31 @@ class _Drawn:
         dictionary = tables.dictionary
         names, nominal = numeric_columns(dictionary), categorical_columns(dictionary)
         identical = identical_rows(tables)
-
-        def cells(side: Side, kept: Rows) -> tuple[Floats, NDArray[np.int64]]:
-            frame = tables.frames[side].iloc[kept]
-            return (
-                _table([numbers(frame, name) for name in names], len(frame), np.float64),
-                _table([levels(frame, name, dictionary.columns[name]) for name in nominal], len(frame), np.int64),
-            )
-
-        raw: dict[Side, tuple[Floats, NDArray[np.int64]]] = {}
+        cells: dict[Side, Cells] = {}
         person: dict[Side, Rows] = {}
         self.rows: dict[Side, Rows] = {}
         self.people = 0
         for side in SIDES:
             people = tables.people[side]
             kept = draw_people(people, size, rng) if side != "released" else np.arange(len(people))
-            raw[side] = cells(side, kept)
+            cells[side] = Cells.of(tables.frames[side].iloc[kept], dictionary)
             person[side] = self.people + np.unique(people[kept], return_inverse=True)[1].astype(np.int64)
             self.people = int(person[side].max()) + 1
             self.rows[side] = identical[side][kept]
         self._held = {side: np.unique(identical[side]) for side in REAL}
-        real = [np.concatenate([raw[side][k] for side in REAL]) for k in (0, 1)]
         whole = [dictionary.columns[name].type != "number" for name in names]
         sizes = [len(dictionary.columns[name].categories or ()) + 1 for name in nominal]
-        gappy = np.isnan(np.concatenate([raw[side][0] for side in SIDES])).any(axis=0)
-        self._scale = Scale.of(real[0], real[1], sizes, whole, gappy)
-        self.points = {side: self._scale.points(*raw[side], person[side]) for side in SIDES}
+        gappy = np.isnan(np.concatenate([cells[side].numbers for side in SIDES])).any(axis=0)
+        self._scale = Scale.of(Cells.joined([cells[side] for side in REAL]), sizes, whole, gappy)
+        self.points = {side: self._scale.points(cells[side], person[side]) for side in SIDES}
         self.queries = {
             side: draw_people(person[side], QUERIES if side == "released" else STRANGERS, rng) for side in SIDES
         }
         self._uncut: Points | None = None
         if size < min(len(tables.train), REFERENCE_ROWS):
             kept = draw_people(tables.people["train"], REFERENCE_ROWS, rng)
-            self._uncut = self._scale.points(*cells("train", kept), self.people + tables.people["train"][kept])
+            uncut = Cells.of(tables.train.iloc[kept], dictionary)
+            self._uncut = self._scale.points(uncut, self.people + tables.people["train"][kept])
         self._bearing = {side: self.points[side].take(draw_people(person[side], BEARING, rng)) for side in REAL}
 
     def usual(self, share: float, rng: np.random.Generator) -> float:
@@ -150,37 +145,42 @@ class _Drawn:
             asked = self.points[side].take(some[~self._shared(side)[some]])
             if len(asked):
                 for points in (asked, self._scale.noised(asked, rng)):
-                    found += self.ratios(points, 0.0)[0].values()
+                    found += self.ratios(points, self.likely(points), 0.0).values()
         return float(np.quantile(np.maximum(np.concatenate(found), 0.0), 1 - share, method="higher"))
 
-    def ratios(self, asked: Points, least: float) -> tuple[dict[Side, Floats], dict[Side, Rows]]:
+    def likely(self, asked: Points) -> dict[Side, tuple[Floats, Rows]]:
+        """How likely (q,), as a logarithm, each row is as one noised person of a real table, and the likeliest row."""
+        return {side: as_one_person(asked, self.points[side], self._scale) for side in REAL}
+
+    def ratios(self, asked: Points, likely: Mapping[Side, tuple[Floats, Rows]], least: float) -> dict[Side, Floats]:
         """Log ratio (q,) of each row as one noised person of a real table to all that the other can say of it.
 
-        Beside it the likeliest row of that table. Ratios of ``least`` or less may come out too large, but not above it.
+        ``likely`` is what :meth:`likely` says of the rows. Ratios of ``least`` or less may come out too large, but not
+        above it.
         """
-        one, parent, ratio = {}, {}, {}
-        for side in REAL:
-            one[side], parent[side] = as_one_person(asked, self.points[side], self._scale)
-        for side, other in zip(REAL, reversed(REAL), strict=True):
-            ratio[side] = one[side] - one[other]
-            rows = np.flatnonzero(ratio[side] > least)  # what the other's people are like can only lower it
-            if len(rows):
-                anybody = as_anybody(asked.take(rows), self._bearing[other], self._scale)
-                ratio[side][rows] = one[side][rows] - np.logaddexp(one[other][rows], anybody)
-        return ratio, parent
+        return {
+            side: self._ratio(asked, likely[side][0], likely[other][0], other, least)
+            for side, other in zip(REAL, reversed(REAL), strict=True)
+        }
 
-    def by_train(self, asked: Points, ratio: Floats, least: float) -> Floats:
-        """The ratio (q,) of each row as one noised person of train, of which nobody was cut."""
+    def by_train(self, asked: Points, by_holdout: Floats, ratio: Floats, least: float) -> Floats:
+        """The ``ratio`` (q,) of each row as one noised person of train, with nobody of train cut.
+
+        ``by_holdout`` (q,) is how likely the rows are as one noised person of holdout.
+        """
         if self._uncut is None:
             return ratio
-        other = as_one_person(asked, self.points["holdout"], self._scale)[0]
-        one = as_one_person(asked, self._uncut, self._scale)[0]
-        found = one - other
-        rows = np.flatnonzero(found > least)
+        by_uncut, _ = as_one_person(asked, self._uncut, self._scale)
+        return self._ratio(asked, by_uncut, by_holdout, "holdout", least)
+
+    def _ratio(self, asked: Points, one: Floats, other: Floats, bearing: Side, least: float) -> Floats:
+        """Log ratio (q,) of ``one`` person to ``other`` and to what the people of the other's table are like."""
+        ratio: Floats = one - other
+        rows = np.flatnonzero(ratio > least)  # what the other's people are like can only lower it
         if len(rows):
-            anybody = as_anybody(asked.take(rows), self._bearing["holdout"], self._scale)
-            found[rows] = one[rows] - np.logaddexp(other[rows], anybody)
-        return found
+            anybody = as_anybody(asked.take(rows), self._bearing[bearing], self._scale)
+            ratio[rows] = one[rows] - np.logaddexp(other[rows], anybody)
+        return ratio
 
     def twins(self, asked: Rows, among: Side) -> Flags:
         """Which of the asked released rows (q,) a row of a real table equals in every value."""
@@ -193,7 +193,3 @@ class _Drawn:
         pairs = np.unique(np.column_stack([ids, owner]), axis=0)
         value, people = np.unique(pairs[:, 0], return_counts=True)
         return np.isin(self.rows[side], value[people > 1])
-
-
-def _table(columns: list[NDArray], rows: int, kind: type) -> NDArray:  # type: ignore[type-arg]
-    return np.column_stack(columns).astype(kind) if columns else np.empty((rows, 0), dtype=kind)

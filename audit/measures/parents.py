@@ -11,12 +11,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from audit.columns import categorical_columns, levels, numbers, numeric_columns
+from audit.columns import Cells, numeric_columns
 from audit.intervals import clopper_pearson, touched_variance
 from audit.measures.copies import REAL, excess_interval
 from audit.neighbours import Rows
 from audit.outcome import FEWEST, UNEVEN, measured, too_few, void_all
-from audit.pair_search import Cells, PairSearch
+from audit.pair_search import PairSearch
 from audit.plan import Plan
 from audit.rounding import half_steps
 from audit.row_kernels import Kernels
@@ -114,16 +114,12 @@ class _Drawn:
             frame, people = tables.frames[side], tables.people[side]
             asked = QUERIES if side == "released" else STRANGERS if size <= FEW_ROWS else MORE_STRANGERS
             kept = draw_people(people, QUERIES if side == "released" else size, rng)
-            columns = [numbers(frame, name) for name in numeric_columns(dictionary)]
-            codes = [levels(frame, name, dictionary.columns[name]) for name in categorical_columns(dictionary)]
-            cells = Cells(_table(columns, len(frame), np.float64), _table(codes, len(frame), np.int64))
-            self._rows[side] = cells.take(kept)
+            self._rows[side] = Cells.of(frame.iloc[kept], dictionary)
             self._people[side] = np.unique(people[kept], return_inverse=True)[1].astype(np.int64)
             self.queries[side] = draw_people(self._people[side], asked, rng)
             self._first[side] = self.points
             self.points += int(self._people[side].max(initial=-1)) + 1
-        real = [self._rows[side] for side in REAL]
-        both = Cells(*(np.concatenate([getattr(rows, part) for rows in real]) for part in ("numbers", "codes")))
+        both = Cells.joined([self._rows[side] for side in REAL])
         owner = np.concatenate([self.ids(side, np.arange(size)) for side in REAL])
         whole = [dictionary.columns[name].type != "number" for name in numeric_columns(dictionary)]
         half = half_steps(both.numbers, whole)
@@ -166,7 +162,3 @@ class _Drawn:
         some = np.flatnonzero(chance > 0)
         ratio[some] = np.log(chance[some]) - self._like[of][some]
         return ratio, one, other
-
-
-def _table(columns: list[NDArray], rows: int, kind: type) -> NDArray:  # type: ignore[type-arg]
-    return np.column_stack(columns).astype(kind) if columns else np.empty((rows, 0), dtype=kind)

@@ -89,7 +89,7 @@ class Verdict:
         """The coarse part of ``decision``, as far as the policy's ``disclosure`` lets it be told."""
         if disclosure == "verdict":
             return cls(decision.allowed)
-        unasked = tuple(finding.measure for finding in decision.findings if not finding.asked)
+        unasked = tuple(finding.measure for finding in decision.unasked)
         return cls(decision.allowed, tuple((finding.measure, finding.met) for finding in decision.asked), unasked)
 
 

@@ -94,7 +94,7 @@ def verdict_in_words(decision: Decision, stopped: str = "") -> str:
     if not decision.findings:
         return "Denied: the policy holds this release against nothing, and no finding is a denial."
     if decision.allowed:
-        count, unasked = len(decision.asked), len(decision.findings) - len(decision.asked)
+        count, unasked = len(decision.asked), len(decision.unasked)
         limits = "the one limit" if count == 1 else f"all {count} limits"
         more = f"; {unasked} more {'is' if unasked == 1 else 'are'} not asked of so many rows" if unasked else ""
         return f"Allowed: {limits} of policy {decision.policy} {'is' if count == 1 else 'are'} met{more}."

@@ -22,7 +22,7 @@ def echo_decision(decision: Decision) -> None:
 
 def in_brief(decision: Decision, disclosure: Literal["verdict", "findings"] = "findings") -> str:
     """The decision in a line; how many limits are not met only where that may be told."""
-    unasked = len(decision.findings) - len(decision.asked)
+    unasked = len(decision.unasked)
     beside = f"; {unasked} limit{'' if unasked == 1 else 's'} not asked of so many rows" if unasked else ""
     if decision.allowed:
         return f"ALLOWED{beside}"

@@ -23,7 +23,7 @@ def junit(decision: Decision, policy: Policy, seconds: float, *, exact: bool = F
     whole = policy.disclosure == "verdict" and not exact
     tests, failures = (1, int(not decision.allowed)) if whole else (len(decision.findings), len(decision.unmet))
     counts = {"tests": str(tests), "failures": str(failures), "errors": "0", "time": f"{seconds:.3f}"}
-    skipped = 0 if whole else len(decision.findings) - len(decision.asked)
+    skipped = 0 if whole else len(decision.unasked)
     root = ET.Element("testsuites", {"name": "gateway check", **counts})
     suite = ET.SubElement(root, "testsuite", {"name": _text(decision.policy), **counts, "skipped": str(skipped)})
     properties = ET.SubElement(suite, "properties")

@@ -1,9 +1,8 @@
 """How does a decision read to a code scanner? SARIF 2.1.0 (OASIS standard, 2020, with errata 01).
 
 A rule per limited measure, a result per limit that is not met; what could not be measured fails as well, and what was
-not asked is named among the run's properties. Where the
-policy discloses no more than its verdict, one rule and at most one result. Measured values are in it only where they
-are asked for.
+not asked is named among the run's properties. Where the policy discloses no more than its verdict, one rule and at
+most one result. Measured values are in it only where they are asked for.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ def sarif(decision: Decision, policy: Policy, checked: Path, *, exact: bool = Fa
             _result(each.measure, order.index(each.measure), decision, uri, *_told(each, exact=exact))
             for each in decision.unmet
         ]
-        unasked = [finding.measure for finding in decision.findings if not finding.asked]
+        unasked = [finding.measure for finding in decision.unasked]
         counted = {"limits": len(decision.findings), **({"notAsked": unasked} if unasked else {})}
     run = {
         "tool": {

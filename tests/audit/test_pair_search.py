@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from audit import pair_search
-from audit.pair_search import Cells, Floats, PairSearch, has_pair, possible
+from audit.columns import Cells
+from audit.pair_search import Floats, PairSearch, has_pair, possible
 
 
 def explained(numbers: list[float], codes: list[int], people: Cells) -> tuple[float, set[int]]:

@@ -11,10 +11,11 @@ import pandas as pd
 import pytest
 
 from audit import controls, plants
+from audit.columns import Cells
 from audit.controls import run_controls
 from audit.measures import copies, noised
 from audit.measures.noised import CONTROLS, NAMES, one_parent
-from audit.noise import ANEW, LOOSE, MOVED, REDRAWN, WIDTHS, as_anybody, as_one_person
+from audit.noise import ANEW, LOOSE, MIDDLING, MOVED, REDRAWN, WIDTHS, _nearest, as_anybody, as_one_person
 from audit.noise_stakes import near
 from audit.standard import NOISE, Points, Scale
 from audit.tables import AuditTables
@@ -59,8 +60,9 @@ def scene(numbers: list[list[float]], codes: list[list[int]], size: int) -> tupl
     """Rows of a real table, each of its own person, on their own scale."""
     values, kinds = np.array(numbers), np.array(codes, dtype=np.int64).reshape(len(numbers), -1)
     gappy = np.isnan(values).any(axis=0)
-    scale = Scale.of(values, kinds, [size] * kinds.shape[1], [False] * values.shape[1], gappy)
-    return scale, scale.points(values, kinds, np.arange(len(values)))
+    cells = Cells(values, kinds)
+    scale = Scale.of(cells, [size] * kinds.shape[1], [False] * values.shape[1], gappy)
+    return scale, scale.points(cells, np.arange(len(values)))
 
 
 def normal(x: float, variance: float) -> float:
@@ -148,6 +150,35 @@ def test_nobody_counts_twice_for_want_of_more(rng: np.random.Generator, monkeypa
     some, parents = as_one_person(people.take(np.arange(20, 25)), people, scale)
     assert some == pytest.approx(every)
     assert (parents < 20).all()
+
+
+def test_the_near_ones_are_those_of_all_pairs_tried_one_by_one(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In blocks that cut both tables unevenly; of eleven levels some count as one; two rows have one stranger less."""
+    for name, size in (("NEAR", 6), ("BLOCK", 9), ("ROWS", 5), ("LEVELS", 4)):
+        monkeypatch.setattr(f"audit.noise.{name}", size)
+    values = rng.standard_normal((40, 3))
+    values[rng.random(values.shape) < 0.2] = np.nan
+    scale, people = scene(values.tolist(), rng.integers(0, 11, (40, 2)).tolist(), 11)
+    asked = replace(people.take(rng.permutation(40)[:13]), person=np.concatenate([np.arange(2), np.full(11, 99)]))
+    variance = MIDDLING**2 + scale.rounding
+
+    def log(q: int, i: int) -> float:
+        """But for what depends on the asked row alone."""
+        x, a = asked.numbers[q], people.numbers[i]
+        total = float((asked.known[q] * (x * a - a * a / 2) / variance).sum())
+        for k, share in enumerate(scale.shares):
+            level = asked.codes[q, k]
+            if level % 4 == people.codes[i, k] % 4:
+                total += math.log1p((1 - REDRAWN[0]) / (REDRAWN[0] * share[level]))
+        return total
+
+    found = _nearest(asked, people, scale)
+    for q, person in enumerate(asked.person):
+        others = {i: log(q, i) for i in range(40) if people.person[i] != person}
+        assert len(set(found[q])) == 6
+        assert sorted(others[i] for i in found[q]) == pytest.approx(sorted(others.values())[-6:], abs=1e-3)
 
 
 @pytest.mark.parametrize("noise", [0.05, 0.2, 0.5])
