@@ -58,6 +58,12 @@ class Targets:
         }
         return cls(names, rows, person, blocks)
 
+    @staticmethod
+    def searches(tables: AuditTables) -> int:
+        """How many searches over the release leave every person a target, or as many of them as are ever drawn."""
+        people = min(max(len(np.unique(tables.people[side])) for side in REAL), TARGETS[1])
+        return CELLS // (2 * people * min(len(tables.released), REFERENCE_ROWS))
+
     def matrix(self, side: Side, columns: Sequence[str]) -> Matrix:
         """The (n, w) encoded rows over some columns."""
         return np.hstack([self.blocks[side][name] for name in columns])

@@ -20,7 +20,7 @@ CONTROLS = {"linkability": Plan(0.0, NAMES, sees=("copies", "lines", "overfit"))
 
 NEIGHBOURS = 5  # released rows each holder looks at, at most
 CHANCE = 0.02  # at which as many random rows on both sides may share one
-SPLITS = 4  # random halves of the columns
+SPLITS = (4, 32)  # random halves of the columns, at least and at most
 
 Split = tuple[tuple[str, ...], tuple[str, ...]]
 
@@ -28,13 +28,14 @@ Split = tuple[tuple[str, ...], tuple[str, ...]]
 def linkability(tables: AuditTables, rng: np.random.Generator) -> tuple[Measurement, ...]:
     """Risk that a released row links what two parties hold of one person, beyond what it does to strangers.
 
-    The columns fall to two holders, by halves at random (four such splits, each person's success averaged over them),
-    and, where some are declared, also the quasi-identifiers to one and all others to the other. Each holder looks up
-    the released rows nearest to their part; the two parts are linked if the two sets of k rows share one, for k of 1
-    and for the largest k up to 5 at which as many random rows would share one with a chance of at most 2 %. Where rows
-    tie for a place, the success is the expected number of shared rows, at most one, if the ties were broken at random.
-    The rates are over people; the risk is that on train over that on holdout (see ``audit.attacks.risk``). The rate
-    without the release is that of random rows.
+    The columns fall to two holders, by halves at random (four such splits, and up to 32 where people are few, so that a
+    person's success is less a matter of chance; it is averaged over them), and, where some are declared, also the
+    quasi-identifiers to one and all others to the other. Each holder looks up the released rows nearest to their part;
+    the two parts are linked if the two sets of k rows share one, for k of 1 and for the largest k up to 5 at which as
+    many random rows would share one with a chance of at most 2 %. Where rows tie for a place, the success is the
+    expected number of shared rows, at most one, if the ties were broken at random. The rates are over people; the risk
+    is that on train over that on holdout (see ``audit.attacks.risk``). The rate without the release is that of random
+    rows.
 
     References
     ----------
@@ -46,7 +47,8 @@ def linkability(tables: AuditTables, rng: np.random.Generator) -> tuple[Measurem
     if len(names) < 2:
         return void_all(NAMES, "inconclusive", "one released column cannot lie in two hands")
     declared = tables.dictionary.quasi_identifiers
-    splits = {"random halves": _halves(names, rng)}
+    halves = int(np.clip(Targets.searches(tables) // 2 - 1, *SPLITS))
+    splits = {"random halves": _halves(names, halves, rng)}
     if 0 < len(declared) < len(names):
         rest = tuple(name for name in names if name not in declared)
         splits["quasi-identifiers and the rest"] = [(declared, rest)]
@@ -65,9 +67,9 @@ def linkability(tables: AuditTables, rng: np.random.Generator) -> tuple[Measurem
     return (strongest("linkability", attacks, tables.confidence, method),)
 
 
-def _halves(names: Sequence[str], rng: np.random.Generator) -> list[Split]:
+def _halves(names: Sequence[str], count: int, rng: np.random.Generator) -> list[Split]:
     splits = []
-    for _ in range(SPLITS if len(names) > 2 else 1):
+    for _ in range(count if len(names) > 2 else 1):
         order = [names[place] for place in rng.permutation(len(names))]
         splits.append((tuple(order[: len(names) // 2]), tuple(order[len(names) // 2 :])))
     return splits

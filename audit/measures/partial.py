@@ -6,6 +6,7 @@ unlikely it is to agree with one person on just these values by chance.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -30,6 +31,7 @@ QUERIES = 800  # rows asked about, per table
 COMMON = 1 / 32  # frequency above which a value has its own dense column
 CELLS = 4_000_000  # agreements held at a time, but
 LEAST = 128  # rows of them at least: of fewer the matrix product costs more
+TIE = 1e-3  # nats within which two agreements are one: they are sums in single precision
 UNUSUAL = (0.0005, 0.01)  # quantile of strangers above which agreement is unusual: half a row, within these
 
 Floats = NDArray[np.float64]
@@ -44,9 +46,11 @@ def partial_copies(tables: AuditTables, rng: np.random.Generator) -> tuple[Measu
     Liu), taken on adaptive bins; within a bin, values are taken as independent. Missing is a value.
 
     Only the person agreed with most counts. Unusual is an agreement above what half a row in so many would have among
-    real strangers (train rows with holdout people and the other way round). Train and holdout are cut to equal size,
-    and the difference is scaled back by what was cut from train. Full copies count as well. With all released rows
-    looked at, the upper end never exceeds the share that do agree so with a train person, which is counted.
+    real strangers (train rows with holdout people and the other way round), whose own values are not counted among
+    those that make a value likely, as a released row's are not. Where many strangers share that very agreement it is
+    usual, and more is asked. Train and holdout are cut to equal size, and the difference is scaled back by what was cut
+    from train. Full copies count as well. With all released rows looked at, the upper end never exceeds the share that
+    do agree so with a train person, which is counted.
 
     References
     ----------
@@ -63,7 +67,7 @@ def partial_copies(tables: AuditTables, rng: np.random.Generator) -> tuple[Measu
         [items.most(("holdout", asked["holdout"]), "train")[0], items.most(("train", asked["train"]), "holdout")[0]]
     )
     n = len(asked["released"])
-    usual = float(np.quantile(strangers, 1 - np.clip(0.5 / n, *UNUSUAL), method="higher"))
+    usual = _usual(strangers, float(np.clip(0.5 / n, *UNUSUAL)))
     found = {side: items.most(("released", asked["released"]), side) for side in REAL}
     to_train, to_holdout = (found[side][0] >= usual for side in REAL)
     difference = to_train.astype(np.float64) - to_holdout
@@ -84,6 +88,14 @@ def partial_copies(tables: AuditTables, rng: np.random.Generator) -> tuple[Measu
     return (measured(NAMES[0], value, interval, tables.confidence, n, method),)
 
 
+def _usual(strangers: Floats, share: float) -> float:
+    """The agreement from which it is unusual: one that few of the (m,) strangers reach, ties counted."""
+    mark = float(np.quantile(strangers, 1 - share, method="higher"))
+    few = len(strangers) - math.ceil((1 - share) * (len(strangers) - 1))  # that reach it where no two are equal
+    # two strangers who agree most with each other are seen from either end
+    return mark + TIE if (strangers >= mark - TIE).sum() > 2 * few else mark - TIE
+
+
 class _Items:
     """Values, and pairs of values of neighbouring columns, of every row as weighted items.
 
@@ -99,13 +111,14 @@ class _Items:
         ]
         bins = {side: np.column_stack([binned.codes[side][name][kept[side]] for name in names]) for side in SIDES}
         real = np.vstack([bins[side] for side in REAL])
-        columns: list[tuple[dict[Side, Rows], Floats]] = []
+        columns: list[tuple[dict[Side, Rows], Floats, Floats]] = []
         for column in values:
             both = np.concatenate([column[side] for side in REAL])
             counts = np.bincount(both, minlength=max(int(column[side].max()) for side in SIDES) + 1)
-            columns.append((column, _surprise(counts)))
+            columns.append((column, *_surprise(counts)))
         for one, other in _tree(real):
-            columns.append(_pair(values[one], values[other], bins, real, one, other))
+            both_codes, weights = _pair(values[one], values[other], bins, real, one, other)
+            columns.append((both_codes, weights, weights))
         self._dense: dict[Side, NDArray[np.float32]] = {}
         self._rare: dict[Side, sparse.csr_matrix] = {}
         self._searched: dict[Side, sparse.csr_matrix] = {}  # the same by item
@@ -118,54 +131,62 @@ class _Items:
         if among not in self._searched:
             self._searched[among] = sparse.csr_matrix(self._rare[among].T)
         reference, rare = self._dense[among].T, self._searched[among]
+        weight, rare_weight = self._weights["others" if side in REAL else "all"]
         step = max(CELLS // reference.shape[1], LEAST)
         for start in range(0, len(rows), step):
             part = rows[start : start + step]
-            agreement = (self._dense[side][part] * self._weight) @ reference
-            few = sparse.coo_matrix(sparse.csr_matrix(self._rare[side][part].multiply(self._rare_weight)) @ rare)
+            agreement = (self._dense[side][part] * weight) @ reference
+            few = sparse.coo_matrix(sparse.csr_matrix(self._rare[side][part].multiply(rare_weight)) @ rare)
             agreement[few.row, few.col] += few.data
             winner = agreement.argmax(axis=1)
             best[start : start + step] = agreement[np.arange(len(part)), winner]
             index[start : start + step] = winner
         return best, index
 
-    def _split(self, columns: list[tuple[dict[Side, Rows], Floats]], rows: Mapping[Side, int]) -> None:
+    def _split(self, columns: list[tuple[dict[Side, Rows], Floats, Floats]], rows: Mapping[Side, int]) -> None:
         """Frequent items as dense columns, for one matrix product; the others sparse."""
         dense: dict[Side, list[NDArray[np.float32]]] = {side: [np.zeros((rows[side], 0), np.float32)] for side in SIDES}
         entries: dict[Side, list[tuple[Rows, Rows]]] = {side: [] for side in SIDES}
-        weight, rare_weight, width = [np.zeros(0)], [np.zeros(0)], 0
-        for column, weights in columns:
+        common, width = [np.zeros(0, dtype=np.int64)], 0
+        for column, weights, _ in columns:
             both = np.concatenate([column[side] for side in REAL])
             often = np.flatnonzero(np.bincount(both, minlength=len(weights)) > COMMON * len(both))
             place = np.full(len(weights), -1)
             place[often] = np.arange(len(often))
-            weight.append(weights[often])
-            rare_weight.append(weights)
+            common.append(width + often)
             for side in SIDES:
                 at = place[column[side]]
                 dense[side].append((at[:, None] == np.arange(len(often))[None, :]).astype(np.float32))
                 seldom = np.flatnonzero(at < 0)
                 entries[side].append((seldom, width + column[side][seldom]))
             width += len(weights)
-        self._weight = np.concatenate(weight).astype(np.float32)
-        self._rare_weight = np.concatenate(rare_weight)[None, :]
+        dense_items = np.concatenate(common)
+        self._weights: dict[str, tuple[NDArray[np.float32], Floats]] = {}
+        for counted, which in (("all", 1), ("others", 2)):
+            every = np.concatenate([column[which] for column in columns])
+            self._weights[counted] = every[dense_items].astype(np.float32), every[None, :]
         for side in SIDES:
             self._dense[side] = np.hstack(dense[side])
             row, item = (np.concatenate(part) for part in zip(*entries[side], strict=True))
             self._rare[side] = sparse.csr_matrix((np.ones(len(row)), (row, item)), shape=(rows[side], width))
 
 
-def _surprise(counts: Rows) -> Floats:
-    """Minus the logarithm of the chance of each value, from its count among real rows.
+def _surprise(counts: Rows) -> tuple[Floats, Floats]:
+    """Minus the logarithm of the chance of each value, from its count among real rows, and among all but one of them.
 
     A value seen once says little about its chance: in a column of measurements nobody shares one, in a column of years
-    many do. Its count is corrected by how many values were seen twice (Good, Biometrika 40, 1953).
+    many do. Its count is corrected by how many values were seen twice (Good, Biometrika 40, 1953). A real row that has
+    the value is itself one of those counted, where a released row is not, so it is left out; among as many rows still,
+    for else all that strangers share would weigh a little less than what a released row shares.
     """
     once, twice = int((counts == 1).sum()), int((counts == 2).sum())
-    corrected = np.maximum(counts, 1).astype(np.float64)
-    corrected[counts <= 1] = min(1.0, 2 * (twice + 0.5) / max(once, 1))
-    result: Floats = -np.log(corrected / max(int(counts.sum()), 1))
-    return result
+    alone, total = min(1.0, 2 * (twice + 0.5) / max(once, 1)), max(int(counts.sum()), 1)
+
+    def of(seen: Rows) -> Floats:
+        surprise: Floats = -np.log(np.where(seen > 1, seen, alone) / total)
+        return surprise
+
+    return of(counts), of(counts - 1)
 
 
 def _pair(

@@ -54,8 +54,9 @@ def singling_out(tables: AuditTables, rng: np.random.Generator) -> tuple[Measure
     larger one, the chance over every way to draw as many people is taken, and the risk is scaled back by what was cut
     from train. The predicates are taken as given; the variance over people is the delete-one jackknife in closed form
     (one person less changes the predicates that fit nobody else, or one other), so that predicates that fit the same
-    person go together. Without the release, the same predicates are made of a table put together from holdout values,
-    column by column.
+    person go together. That is too large for a predicate by itself, which is met by one person or is not: there it is
+    the variance of a share, where that is less. Without the release, the same predicates are made of a table put
+    together from holdout values, column by column.
 
     References
     ----------
@@ -205,11 +206,14 @@ def _alone(predicates: Predicates, table: Population) -> Predicates:
 
 
 def _arm(predicates: Predicates, population: Population, cut: int) -> Arm:
-    """How many of the predicates single somebody out, with the jackknife variance over people."""
+    """How many of the predicates single somebody out, with the variance over people."""
     count, predicate, person = population.meet(predicates, CROWD)
     alone = alone_by_chance(count, population.people, cut)
     without = alone_by_chance(np.maximum(count - 1, 0), population.people, cut)
-    change = np.bincount(person, weights=(without - alone)[predicate], minlength=population.people) / len(predicates)
-    n = population.people
-    variance = float(((change - change.mean()) ** 2).sum()) * (n - 1) / n
-    return Arm(float(alone.mean()), variance, n, min(n, len(predicates)))
+    each = (without - alone)[predicate] / len(predicates)
+    change = np.bincount(person, weights=each, minlength=population.people)
+    n, rate = population.people, float(alone.mean())
+    jackknife = float(((change - change.mean()) ** 2).sum()) * (n - 1) / n
+    together = float((change**2).sum() - (each**2).sum())
+    variance = min(jackknife, rate * (1 - rate) / len(predicates) + max(together, 0.0))
+    return Arm(rate, variance, n, min(n, len(predicates)))

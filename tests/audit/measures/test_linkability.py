@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from audit.attacks.targets import Targets
 from audit.measures.linkability import CONTROLS, NAMES, linkability
 from audit.tables import AuditTables
 from policies import Measurement
@@ -52,6 +53,14 @@ def test_copies_link_about_their_share(share: float, rng: np.random.Generator) -
     found = measure(put_together(train, holdout, pd.concat([train[:copied], fresh[copied:]], ignore_index=True)))
     assert found.lower > 0
     assert found.value == pytest.approx(share, abs=0.2)
+
+
+def test_few_people_are_asked_about_more_halves_of_the_columns(rng: np.random.Generator) -> None:
+    """As many searches as leave every person a target, from 4 halves to 32."""
+    few, many = (put_together(*[patients(rows, rng) for _ in range(3)]) for rows in (100, 6_000))
+    assert f"{32 * 100} attacks" in measure(few).method
+    assert Targets.searches(many) < 10
+    assert " halves" in measure(many).method
 
 
 def test_declared_quasi_identifiers_are_a_holder_of_their_own(rng: np.random.Generator) -> None:

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from audit.measures.singling_out import CONTROLS, NAMES, singling_out
+from audit.attacks.predicates import Population, Predicates
+from audit.measures.singling_out import CONTROLS, NAMES, _arm, singling_out
 from audit.tables import AuditTables
 from policies import Measurement
 from tests.audit.tables import levels, patients, put_together
@@ -102,6 +103,22 @@ def test_few_people_decide_nothing(rng: np.random.Generator) -> None:
     found = measure(put_together(*[patients(15, rng) for _ in range(3)]))
     assert found.status == "inconclusive"
     assert "needs 20" in found.reason
+
+
+def test_the_variance_covers_what_other_people_would_give(rng: np.random.Generator) -> None:
+    """200 values of 200 people: each alone or not is a toss, so a share of 200 tosses varies by a quarter at most.
+
+    Of 400 draws the true variance is told to 7 % (one standard deviation); the jackknife says three times as much.
+    """
+    wanted = np.arange(200, dtype=np.float64)
+    predicates = Predicates(wanted[:, None], wanted[:, None], np.ones((200, 1), dtype=np.bool_))
+    dictionary = put_together(*[numbers(*wanted) for _ in range(3)]).dictionary
+    arms = []
+    for _ in range(400):
+        people = pd.DataFrame({"x": rng.integers(0, 200, 200).astype(np.float64)})
+        arms.append(_arm(predicates, Population.of(people, np.arange(200), dictionary), 200))
+    true = float(np.var([arm.rate for arm in arms]))
+    assert 0.7 * true < np.mean([arm.variance for arm in arms]) <= 0.25 / 200
 
 
 @pytest.mark.slow
