@@ -28,7 +28,7 @@ Words = NDArray[np.uint64]
 
 @dataclass(frozen=True)
 class Explained:
-    """Mean over all pairs of the chance that the pair yields a row, and the places of its likeliest pair.
+    """Chance that a pair yields a row, which is half of all pairs and half of those near; its likeliest pair's places.
 
     ``twin`` says that one of the people has the very row: equal levels, numbers within half a step, the same gaps. Then
     no pair was tried.
@@ -40,10 +40,22 @@ class Explained:
 
 
 class PairSearch:
-    """All pairs of these people; ``half`` (d,) is half a step of each number's grid."""
+    """All pairs of these people; ``half`` (d,) is half a step of each number's grid.
 
-    def __init__(self, people: Cells, half: Floats) -> None:
+    ``near`` (n, k) are places of the rows nearest to each, -1 for none: whoever mixes two people takes any two, or two
+    alike as SMOTE does.
+    """
+
+    def __init__(self, people: Cells, half: Floats, near: Codes | None = None) -> None:
         self._rows = len(people.codes)
+        self._near = np.zeros((self._rows, self._rows), dtype=np.bool_)
+        if near is not None:
+            row, place = np.nonzero(near >= 0)
+            other = near[row, place]
+            self._near[row, other] = self._near[other, row] = True
+        every, alike = self._rows * (self._rows - 1) / 2, int(self._near.sum()) / 2
+        # what a pair has beforehand, and what one of those near has on top
+        self._odds = (0.5 if alike else 1.0) / max(every, 1.0), 0.5 / max(alike, 1.0)
         self._half = half
         self._numbers = np.ascontiguousarray(people.numbers.T)
         self._codes = np.ascontiguousarray(people.codes.T)
@@ -55,8 +67,8 @@ class PairSearch:
         """How likely a row of ``numbers`` (d,) and level ``codes`` (c,) is a point on the way between two people.
 
         A pair's chance is the part of the way whose points are rounded to this row, halved for each category, and for
-        each missing number, in which the two differ. Of more than ``MOST_PAIRS`` possible pairs some are drawn, and the
-        mean is that of an unbiased estimate.
+        each missing number, in which the two differ. Beforehand it is any of all pairs or any of those near, at even
+        odds. Of more than ``MOST_PAIRS`` possible pairs some are drawn, and the estimate is unbiased.
         """
         against, halved = self._against(numbers, codes)
         if not against.any(axis=0).all():
@@ -70,11 +82,12 @@ class PairSearch:
             if not len(one):
                 continue
             chance = np.ldexp(part, -(halved[one] + halved[other]))
+            chance *= self._odds[0] + self._odds[1] * self._near[one, other]
             total += float(chance.sum())
             top = int(chance.argmax())
             if chance[top] > best:
                 best, ends = float(chance[top]), (int(one[top]), int(other[top]))
-        return Explained(2 * total / drawn / (self._rows * (self._rows - 1)), ends)
+        return Explained(total / drawn, ends)
 
     def _on_one_way(
         self, one: Codes, other: Codes, low: Floats, high: Floats, order: list[int]

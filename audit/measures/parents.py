@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from audit.columns import Cells, numeric_columns
 from audit.intervals import clopper_pearson, touched_variance
 from audit.measures.copies import REAL, excess_interval
-from audit.neighbours import Rows
+from audit.neighbours import Rows, several
 from audit.outcome import FEWEST, UNEVEN, measured, too_few, void_all
 from audit.pair_search import PairSearch
 from audit.plan import Plan
@@ -28,6 +28,7 @@ NAMES = ("two_parent_excess",)
 CONTROLS = {"two_parent_excess": Plan(0.0, NAMES, staked=NAMES, on="lines")}
 
 MOST_ROWS = 2_500  # real rows of a table whose pairs are all tried; of more, some say nothing of the others
+NEAR = 10  # people nearest to each: SMOTE mixes those, and by default five
 QUERIES = 2_500  # released rows asked about, so that what was counted bounds the upper end of most releases
 STRANGERS = 500  # real rows asked about, per table of up to
 FEW_ROWS = 1_000  # rows; of more,
@@ -44,11 +45,11 @@ def two_parents(tables: AuditTables, rng: np.random.Generator) -> tuple[Measurem
     """``two_parent_excess``: share of released rows unusually well explained by two train people, less by two others.
 
     A pair explains a row with the chance that a point drawn on the line between the two, its numbers rounded as their
-    columns are and its categories tossed between the ends, is that row. The mean over all pairs of train is held
-    against what kernels around all real people give the row (``audit.row_kernels``). Unusual is a ratio that two rows
-    in so many would exceed among real strangers (train rows by holdout pairs and the other way round), if it is more
-    than one. 0 without memory. Rows that the table whose pairs are tried has itself are left out:
-    ``exact_copy_excess`` tells of them.
+    columns are and its categories tossed between the ends, is that row. The mean over all pairs of train, half of it
+    that over pairs of which one is among the ``NEAR`` nearest of the other, is held against what kernels around all
+    real people give the row (``audit.row_kernels``). Unusual is a ratio that two rows in so many would exceed among
+    real strangers (train rows by holdout pairs and the other way round), if it is more than one. 0 without memory. Rows
+    that the table whose pairs are tried has itself are left out: ``exact_copy_excess`` tells of them.
 
     Not seen are mixtures rounded coarser than the column's own grid, with noise on top, on another scale than the
     column's, with every number whole from either parent, or off the line in one column.
@@ -110,11 +111,15 @@ class _Drawn:
         self.queries: dict[Side, Rows] = {}
         self._first: dict[Side, int] = {}
         self.points = 0
+        near: dict[Side, Rows] = {}
         for side in SIDES:
             frame, people = tables.frames[side], tables.people[side]
             asked = QUERIES if side == "released" else STRANGERS if size <= FEW_ROWS else MORE_STRANGERS
             kept = draw_people(people, QUERIES if side == "released" else size, rng)
             self._rows[side] = Cells.of(frame.iloc[kept], dictionary)
+            if side in REAL:
+                matrix = tables.matrices[side][kept]
+                near[side] = several(matrix, matrix, NEAR, people[kept], people[kept])
             self._people[side] = np.unique(people[kept], return_inverse=True)[1].astype(np.int64)
             self.queries[side] = draw_people(self._people[side], asked, rng)
             self._first[side] = self.points
@@ -124,7 +129,7 @@ class _Drawn:
         whole = [dictionary.columns[name].type != "number" for name in numeric_columns(dictionary)]
         half = half_steps(both.numbers, whole)
         self._kernels = Kernels.chosen(both, owner, half, rng)
-        self._pairs: dict[Side, PairSearch] = {side: PairSearch(self._rows[side], half) for side in REAL}
+        self._pairs = {side: PairSearch(self._rows[side], half, near[side]) for side in REAL}
         self._like: dict[Side, Floats] = {}
         self._rng = rng
         if size > FEW_ROWS:

@@ -91,6 +91,18 @@ def chance_by_hand(numbers: Floats, codes: NDArray[np.int64], one: Cells, other:
     return chance * max(end - start, 0.0)
 
 
+def test_pairs_that_are_near_have_half_of_the_odds() -> None:
+    """Of three pairs one is near; one has the row on a tenth of its way, one on a twentieth, one nowhere."""
+    three = people([([0.0], []), ([10.0], []), ([-10.0], [])])
+    pairs = {(0, 1): 0.1, (1, 2): 0.05, (0, 2): 0.0}
+    for near in pairs:
+        places = np.full((3, 2), -1)
+        places[near[0], 1] = near[1]
+        search = PairSearch(three, np.full(1, 0.5), places)
+        found = search.explain(np.array([4.0]), np.empty(0, dtype=np.int64), np.random.default_rng(0))
+        assert found.chance == pytest.approx(0.5 * 0.15 / 3 + 0.5 * pairs[near])
+
+
 @settings(deadline=None, max_examples=25)
 @given(st.integers(0, 10_000), st.integers(2, 70))
 def test_the_mean_over_all_pairs_is_that_of_one_pair_after_the_other(seed: int, count: int) -> None:
