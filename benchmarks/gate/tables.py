@@ -1,8 +1,10 @@
 """Which real tables are audited, and how is one split into train, holdout and an innocent release?
 
-``source`` is a folder of three public tables (see ``benchmarks.dp.tables``); the fourth, the Wisconsin diagnostic
-breast cancer table, comes with scikit-learn. One row is one patient in all four. What a custodian's dictionary would
-declare is taken from the whole table: levels, bounds rounded outward, which columns an acquaintance may know.
+``source`` is a folder of public tables: three as ``benchmarks.dp.tables`` says, and in ``survival/`` four of the R
+package survival, ``colon.csv``, ``flchain.csv``, ``mgus2.csv`` and ``rotterdam.csv``, as the collection Rdatasets has
+them (``csv/survival`` of github.com/vincentarelbundock/Rdatasets, commit 1dcc2bf5). The Wisconsin diagnostic breast
+cancer table comes with scikit-learn. One row is one patient in all of them. What a custodian's dictionary would declare
+is taken from the whole table: levels, bounds rounded outward, which columns an acquaintance may know.
 """
 
 from __future__ import annotations
@@ -19,13 +21,23 @@ from sklearn.datasets import load_breast_cancer
 from benchmarks.dp.tables import TABLES, decimals, outward
 from policies import Dictionary
 
-NAMES = ("wdbc", "heart-disease", "adult", "diabetes-130")
+UNSEEN = ("colon", "flchain", "mgus2", "rotterdam")  # no limit of any pack was chosen on them
+NAMES = ("wdbc", "heart-disease", "adult", "diabetes-130", *UNSEEN)
 KNOWN: Mapping[str, tuple[str, ...]] = {
     "wdbc": (),
     "heart-disease": ("age", "sex"),
     "adult": ("age", "sex", "race", "native-country", "marital-status"),
     "diabetes-130": ("age", "gender", "race"),
+    **dict.fromkeys(UNSEEN, ("age", "sex")),
+    "rotterdam": ("age", "year", "meno"),
 }
+LABELS: Mapping[str, tuple[str, tuple[str, ...]]] = {  # what is told of each patient at last, and the codes beside it
+    "colon": ("status", ("rx", "sex", "obstruct", "perfor", "adhere", "differ", "extent", "surg", "node4")),
+    "flchain": ("death", ("sex", "flc.grp", "mgus", "chapter")),
+    "mgus2": ("death", ("sex", "pstat")),
+    "rotterdam": ("death", ("meno", "size", "grade", "hormon", "chemo", "recur")),
+}
+NUMBERED = ("rownames", "id", "pid", "study")  # numbers of rows and patients, and what is the same of all
 
 
 @dataclass(frozen=True)
@@ -46,6 +58,13 @@ def load(name: str, source: Path | None) -> Table:
         target, categorical = "diagnosis", ["diagnosis"]
     elif source is None:
         raise SystemExit(f"{name} needs --source, the folder of the public tables")
+    elif name in UNSEEN:
+        frame = pd.read_csv(source / "survival" / f"{name}.csv")
+        if name == "colon":  # two rows a patient: recurrence, and death
+            frame = frame[frame["etype"] == 2].drop(columns="etype")
+        frame = frame.drop(columns=[column for column in NUMBERED if column in frame])
+        target, others = LABELS[name]
+        categorical = [*others, target]
     else:
         frame, target, others = TABLES[name](source)
         categorical = [*others, target]
