@@ -60,6 +60,12 @@ def held(found: Found) -> dict[tuple[str, int], dict[str, Any]]:
     }
 
 
+def with_controls(found: Found) -> dict[tuple[str, int], Mapping[str, Any]]:
+    """What was found in those repetitions whose controls were run."""
+    run = {repetition for condition, repetition in found if condition == CONTROLS}
+    return {key: figures for key, figures in found.items() if key[1] in run}
+
+
 def limits_of(policy: Policy, found: Found, rows: int) -> dict[str, Limit]:
     """The pack's limits on figures that were taken here, as far as they are asked where ``rows`` were learned from.
 
