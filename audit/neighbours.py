@@ -108,7 +108,7 @@ def nearest(
     result = Nearest(np.full(len(queries), np.inf), np.full(len(queries), -1, dtype=np.int64))
     leading, rest = table.bounded(len(queries)), 0
     if leading is not None:
-        own = None if query_people is None or people is None else _Own(query_people, people)
+        own = None if query_people is None or people is None else SamePerson(query_people, people)
         for start, stop, pairs in nearest_pairs(queries, table.rows, leading, own):
             if pairs is None:
                 rest = start
@@ -177,7 +177,7 @@ def squared_blocks(
     a, own = _asked(queries, b.dtype), np.einsum("ij,ij->i", queries, queries)
     slack = _rounding(b.dtype, queries.shape[1], own + largest)
     step = int(np.clip(CELLS // max(len(b), 1), FEWEST, BLOCK))
-    same = None if query_people is None or people is None else _Own(query_people, people)
+    same = None if query_people is None or people is None else SamePerson(query_people, people)
     for start in range(0, len(queries), step):
         squared: NDArray[np.floating[Any]] = a[start : start + step] @ b.T
         if same is not None:
@@ -230,7 +230,7 @@ def _least(squared: NDArray[np.floating[Any]], kept: int) -> Rows:
     return np.argpartition(squared, kept - 1, axis=1)[:, :kept]
 
 
-class _Own:
+class SamePerson:
     """Which pairs of a query and a row are of one person."""
 
     def __init__(self, query_people: Rows, people: Rows) -> None:

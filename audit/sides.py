@@ -28,7 +28,8 @@ class Sides:
     """Draws of the three tables, of given sizes, with a memory of every neighbour search between them.
 
     ``matrix[side]`` (m, w) and ``people[side]`` (m,) hold the drawn rows; positions everywhere count in them.
-    ``queries[side]`` are the positions measures ask about. ``points`` is how many people there are in all; see ``ids``.
+    ``drawn[side]`` (m,) says where they stand in the whole table, ``queries[side]`` at which positions measures ask.
+    ``points`` is how many people there are in all; see ``ids``.
     ``searched[side]`` are the drawn rows as a table to search. Tables given as such are taken as they are where all of
     their rows are drawn, so that what was made of them for one search serves another.
     """
@@ -40,7 +41,8 @@ class Sides:
         sizes: Mapping[Side, int],
         rng: np.random.Generator,
     ) -> None:
-        drawn = {side: draw_people(people[side], sizes[side], rng) for side in SIDES}
+        drawn: dict[Side, Rows] = {side: draw_people(people[side], sizes[side], rng) for side in SIDES}
+        self.drawn = drawn
         self.searched: dict[Side, Reference] = {}
         for side in SIDES:
             given = matrices[side]

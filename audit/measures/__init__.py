@@ -14,6 +14,7 @@ from audit.measures import (
     cumulative,
     dcr,
     fidelity,
+    gower,
     homogeneity,
     inference,
     linkability,
@@ -54,6 +55,7 @@ _LINES: tuple[tuple[str, Measure, tuple[str, ...], dict[str, Plan]], ...] = (
     ("inference", inference.inference, inference.NAMES, inference.CONTROLS),
     ("fidelity", fidelity.fidelity, fidelity.NAMES, fidelity.CONTROLS),
     ("utility", utility.utility, utility.NAMES, utility.CONTROLS),
+    ("gower", gower.nnaa_gower, gower.NAMES, gower.CONTROLS),
     ("cumulative", cumulative.cumulative, cumulative.NAMES, cumulative.CONTROLS),
 )
 REGISTRY: dict[str, Measure] = {name: measure for name, measure, _, _ in _LINES}

@@ -40,6 +40,10 @@ def closeness(tables: AuditTables, rng: np.random.Generator) -> tuple[Measuremen
       everybody helps with both kinds of people, so a fresh sample gives 0; given the release people are independent:
       Welch's interval.
 
+    The systems are the declared quasi-identifiers or, where there are none, combinations of a few columns. There is no
+    t on all columns together: where numbers are fine every row is a class there, and t is that of single values,
+    whatever was released. Classes of any few columns that give one value away are those of ``all_columns``.
+
     Distance of two values: 0 or 1 for categories; for numbers, times and ordinals the difference of their ranks among
     the distinct values (those released, for t; of all tables, for gains), over the largest such difference. A missing
     value hangs half of the range away from the middle one.

@@ -2,22 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from audit.intervals import around, touched_variance
-from audit.neighbours import Matrix, Rows, farther, nearest
+from audit.neighbours import Matrix, Nearest, Rows, farther, nearest
 from audit.outcome import FEWEST, measured, too_few
 from audit.plan import Plan
-from audit.sides import SIDES, Side, Sides
+from audit.sides import SIDES, Side
 from audit.tables import AuditTables
 from policies import Measurement
 
 NAMES = ("nnaa_train", "nnaa_holdout", "nnaa_privacy_loss")
 TOUCHED = 3  # people a term depends on: the row's own, its neighbour of its own kind, its neighbour of the other
 CONTROLS: dict[str, Plan] = {"nnaa_privacy_loss": Plan(0.0, NAMES, sees=("copies", "lines", "overfit"), queried=True)}
+
+
+class Drawn(Protocol):
+    """Rows drawn of the three tables, and what is nearest to some of them: ``audit.sides.Sides``, by any distance."""
+
+    points: int
+
+    @property
+    def queries(self) -> Mapping[Side, Rows]:
+        """Positions of the rows that are asked about."""
+
+    def rows(self, side: Side) -> int:
+        """How many rows of a table were drawn."""
+
+    def ids(self, side: Side, positions: Rows) -> Rows:
+        """Codes of the people at these positions, in one ``range(points)`` for all three tables."""
+
+    def nearest(self, of: Side, among: Side) -> Nearest:
+        """Nearest rows of one table to the queries of another; within one table, of another person."""
 
 
 def nnaa(tables: AuditTables, rng: np.random.Generator) -> tuple[Measurement, ...]:
@@ -40,21 +61,26 @@ def nnaa(tables: AuditTables, rng: np.random.Generator) -> tuple[Measurement, ..
     """
     if tables.fewest_people < FEWEST:
         return too_few(NAMES, tables.fewest_people)
-    sides = tables.sides("matched", rng)
+    return figures(tables.sides("matched", rng), NAMES, tables.confidence)
+
+
+def figures(
+    sides: Drawn, names: tuple[str, str, str], confidence: float, distance: str = ""
+) -> tuple[Measurement, ...]:
+    """AA of train, AA of holdout and the privacy loss under these ``names``; ``distance`` is said in their method."""
     train, holdout = adversarial_accuracy(sides, "train"), adversarial_accuracy(sides, "holdout")
-    count = sides.rows("train")
-    method = f"AA of {count} rows a side, {len(sides.queries['train'])} of them asked; ties half; row-sharing errors"
     n = len(sides.queries["train"])
+    method = f"AA of {sides.rows('train')} rows a side{distance}, {n} of them asked; ties half; row-sharing errors"
     df = min(len(np.unique(sides.ids(side, sides.queries[side]))) for side in SIDES) / TOUCHED - 1.0
 
     def measurement(name: str, value: float, variance: float, low: float) -> Measurement:
-        interval = around(value, variance, tables.confidence, df=df, low=low, high=1.0)
-        return measured(name, value, interval, tables.confidence, n, method)
+        interval = around(value, variance, confidence, df=df, low=low, high=1.0)
+        return measured(name, value, interval, confidence, n, method)
 
     return (
-        measurement("nnaa_train", train.value, touched_variance(train.parts, sides.points), 0.0),
-        measurement("nnaa_holdout", holdout.value, touched_variance(holdout.parts, sides.points), 0.0),
-        measurement("nnaa_privacy_loss", holdout.value - train.value, _loss_variance(train, holdout, sides), -1.0),
+        measurement(names[0], train.value, touched_variance(train.parts, sides.points), 0.0),
+        measurement(names[1], holdout.value, touched_variance(holdout.parts, sides.points), 0.0),
+        measurement(names[2], holdout.value - train.value, _loss_variance(train, holdout, sides), -1.0),
     )
 
 
@@ -78,7 +104,7 @@ class Accuracy:
         return [(_terms(self.real), self.real_touched), (_terms(self.synthetic), self.synthetic_touched)]
 
 
-def adversarial_accuracy(sides: Sides, side: Side) -> Accuracy:
+def adversarial_accuracy(sides: Drawn, side: Side) -> Accuracy:
     """AA of the released rows against one real table of as many rows."""
     real_own, real_other = sides.nearest(side, side), sides.nearest(side, "released")
     released_own, released_other = sides.nearest("released", "released"), sides.nearest("released", side)
@@ -121,7 +147,7 @@ def accuracy_of(
     return sum(shares) / 2
 
 
-def _loss_variance(train: Accuracy, holdout: Accuracy, sides: Sides) -> float:
+def _loss_variance(train: Accuracy, holdout: Accuracy, sides: Drawn) -> float:
     """The released rows stand in both accuracies, so their terms are paired."""
     paired = _terms(holdout.synthetic - train.synthetic)
     touched = (*train.synthetic_touched, holdout.synthetic_touched[-1])

@@ -138,6 +138,25 @@ GLOSSARY: dict[str, Entry] = {
         "The same test against real people the synthesizer never saw: the value to compare the one on train with.",
         "nearer 0.5 is better",
     ),
+    "nnaa_gower_privacy_loss": Entry(
+        "NNAA privacy loss by Gower's distance",
+        "The privacy loss measured once more with every column weighing the same, numbers over their range and a "
+        "missing value as a value; 0 means no closer to train, 1 means copies.",
+        "lower is safer",
+        -1.0,
+        1.0,
+    ),
+    "nnaa_gower_train": _share(
+        "NNAA on train by Gower's distance",
+        "The nearest-neighbour test against train with every column weighing the same: 0.5 means it cannot tell, "
+        "towards 0 means copies, towards 1 means the table is unlike them.",
+        "nearer 0.5 is better",
+    ),
+    "nnaa_gower_holdout": _share(
+        "NNAA on holdout by Gower's distance",
+        "The same test against real people the synthesizer never saw.",
+        "nearer 0.5 is better",
+    ),
     "dcr_share": _share(
         "Share of rows closer to train",
         "The share of synthetic rows whose closest real row is one the synthesizer learned from, beside an equally "

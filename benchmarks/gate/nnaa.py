@@ -4,8 +4,9 @@
 
 Rows of *adult* (SynthEval's default distance, Gower's, on mixed types) and of a table of normal numbers (its Euclidean
 distance). Neither tool preprocesses. Ours is ``audit.measures.nnaa``, with strict comparison as SynthEval has it; for
-Gower's distance the searches are those of ``benchmarks.gate.gower``. The peer runs as a process of its own in an
-environment made of ``peers/requirements-syntheval.txt``; imports and reading count for neither.
+Gower's distance the search is that of ``audit.gower``, as in the measure ``nnaa_gower_privacy_loss``. The peer runs as
+a process of its own in an environment made of ``peers/requirements-syntheval.txt``; imports and reading count for
+neither.
 """
 
 from __future__ import annotations

@@ -88,7 +88,9 @@ def check(
     The same files, policy and dictionary get the same answer, number for number. A changed byte in any of them is a new
     look with new random draws, and no look is counted: bound the looks of whoever may change a file and ask again.
 
-    A holdout that shares more rows with the real table than chance explains is refused: it hides copies.
+    A holdout that shares more rows with the real table than chance explains is refused: it hides copies. It needs as
+    many rows as the real table / 1.1: segment_share, segment_excess and two_parent_excess compare tables of equal
+    size and are inconclusive with fewer, so that a policy that limits them denies.
 
     \b
     Example:

@@ -25,7 +25,7 @@ def plain_gower(a: np.ndarray, b: np.ndarray, categorical: np.ndarray) -> np.nda
 
 
 @pytest.mark.parametrize("kinds", ["mixed", "numbers", "levels"])
-def test_nnaa_in_boxes_is_that_of_all_pairs(kinds: str) -> None:
+def test_nnaa_by_gower_is_that_of_all_pairs(kinds: str) -> None:
     rng = np.random.default_rng(3)
     real, fake = (np.column_stack([rng.normal(0, 3, (700, 3)), rng.integers(0, 4, (700, 3))]) for _ in range(2))
     chosen = {"mixed": slice(0, 6), "numbers": slice(0, 3), "levels": slice(3, 6)}[kinds]

@@ -2,7 +2,7 @@
 
 Independent tables of 50 people a side with 5 copies among the released rows, and of 110 with 22. The truth is what a
 figure comes to on average over such tables; the mean stands in for it, with two of its own standard errors allowed.
-A figure that covers exactly as often as stated fails once in a hundred or less, so that of 32 such figures one would
+A figure that covers exactly as often as stated fails once in a hundred or less, so that of 34 such figures one would
 fail in one draw of the tables in four; most cover more often, and the tables are the same in every run. Numbers that a
 measure itself calls inconclusive count with the others. ``exact_copy_excess``, ``rare_copies``,
 ``two_parent_excess`` and ``one_parent_excess`` are not among them: their upper end is what was counted among the rows
@@ -27,6 +27,7 @@ STATED = 1 - (1 - CONFIDENCE) / 2  # of the upper end alone
 LEAKS = {50: 5, 110: 22}  # people a side, and copies among as many released rows
 FIGURES = {
     "nnaa": ("nnaa_privacy_loss",),
+    "gower": ("nnaa_gower_privacy_loss",),
     "copies": ("near_copy_excess",),
     "partial": ("partial_copy_excess",),
     "uniques": ("replicated_uniques",),
