@@ -19,6 +19,7 @@ from audit.tables import AuditTables, Person
 KNOWN = 2  # columns its attacker knows, at most: class systems cost as much on few rows as on many
 OUTLIERS = 0.05  # share of train, the most isolated rows, that is copied into an innocent table
 FEWEST_OUTLIERS = 20
+MET = 4  # numbers of a person in whom lines meet, at least: in fewer too many lines nearly meet by chance
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,10 @@ class Arena:
             return plants.noised(self.train, dictionary, np.full(len(self.train), plants.FAR), rng)
         if plant == "pencils":
             numbers = straighten(self.candidate(self.train, None, 0.5))["train"].numbers
-            mostly = (~np.isnan(numbers)).mean(axis=0) > 0.5
-            return plants.pencils(self.train, dictionary, numbers[:, mostly], self.train_people, rng)
+            # a gap is typical, and who has too few numbers to be met has no lines
+            rebuildable = (~np.isnan(numbers)).sum(axis=1) >= MET
+            typical = np.where(rebuildable[:, None], np.nan_to_num(numbers, nan=0.0), np.nan)
+            return plants.pencils(self.train, dictionary, typical, self.train_people, rng)
         train, holdout = self._encoded
         if plant == "lines":
             start = rng.permutation(len(self.train))

@@ -21,7 +21,7 @@ from audit.arena import Arena
 from audit.measures import CONTROLS_OF, NAMES_OF, REGISTRY
 from audit.outcome import FEWEST, void_all, would_decide
 from audit.plan import PLANTS, Plan, Plant, Stake
-from audit.stakes import STAKES
+from audit.stakes import SHOWN, STAKES
 from audit.tables import AuditTables
 from policies import Measurement
 
@@ -77,6 +77,10 @@ def run_controls(tables: AuditTables, rng: np.random.Generator) -> tuple[Control
     errors are allowed, which it misses once in thirty thousand audits. Of lines it says half, of pencils four
     tenths and of noised copies an eighth at the least, because they have to be found. The interval is not asked for:
     it speaks of other people than these, and may well reach down to the innocent value.
+
+    Two of the figures that see a leak on nearly any table (``audit.stakes.SHOWN``) cannot where many people are alike
+    in few columns. Where one did not move by 0.1, what the plant exposes is counted in the same way: if that is next to
+    nothing there was nothing to see; if it is less than 0.1, moving by what has to be said of it will do.
     """
     people = tables.people["holdout"]
     turn = np.unique(people)
@@ -107,10 +111,16 @@ def run_controls(tables: AuditTables, rng: np.random.Generator) -> tuple[Control
         if plant in staked:
             shown[plant] = staked[plant].candidate(staked[plant].planted(plant, rng), None, PLANTED)
         asked |= _ask(plant, shown[plant], said.get(plant, {}), rng)
-    return tuple(
-        _control(name, plan, {plant: said[plant][name] for plant in plan.sees}, fresh[name], asked)
-        for name, plan in PLANS.items()
-    )
+    controls = []
+    for name, plan in PLANS.items():
+        planted = {plant: said[plant][name] for plant in plan.sees}
+        weak = {
+            plant: _shown(name, plant, shown[plant], rng)
+            for plant, found in planted.items()
+            if name in SHOWN and found.status == "measured" and _missed(plant, found, plan)
+        }
+        controls.append(_control(name, plan, planted, fresh[name], asked, weak))
+    return tuple(controls)
 
 
 def hold_to_controls(measurements: Iterable[Measurement], controls: Iterable[Control]) -> tuple[Measurement, ...]:
@@ -192,6 +202,14 @@ def _ask(
     return {name: replace(each, said=said[name]) if each.worth else each for name, each in asked.items()}
 
 
+def _shown(name: str, plant: Plant, tables: AuditTables, rng: np.random.Generator) -> _Asked:
+    """What a plant that one figure did not see exposes by it."""
+    try:
+        return _counted(plant, SHOWN[name](tables, rng))
+    except Exception as cause:  # noqa: BLE001  # as above
+        return _Asked(Stake(0.0), fault=f"what planted {plant} expose could not be counted: {type(cause).__name__}")
+
+
 def _counted(plant: Plant, stake: Stake) -> _Asked:
     """What is no number is not nothing: the figure is void."""
     if np.isfinite(stake.least):
@@ -200,11 +218,20 @@ def _counted(plant: Plant, stake: Stake) -> _Asked:
 
 
 def _control(
-    name: str, plan: Plan, planted: Mapping[Plant, Measurement], fresh: Measurement, asked: Mapping[str, _Asked]
+    name: str,
+    plan: Plan,
+    planted: Mapping[Plant, Measurement],
+    fresh: Measurement,
+    asked: Mapping[str, _Asked],
+    weak: Mapping[Plant, _Asked],
 ) -> Control:
     own = asked.get(name)
-    shown = dict(planted) if own is None or own.said is None else {**planted, plan.on: own.said}
-    faults = [_missed(plant, found, plan) for plant, found in planted.items()]
+    missed = {plant: _missed(plant, found, plan, weak.get(plant)) for plant, found in planted.items()}
+    nothing = [plant for plant, each in weak.items() if missed[plant] and not each.fault and not each.worth]
+    shown = {plant: found for plant, found in planted.items() if plant not in nothing}
+    if own is not None and own.said is not None:
+        shown[plan.on] = own.said
+    faults = [fault for plant, fault in missed.items() if plant not in nothing]
     faults += [_unsaid(figure, plan.on, asked[figure]) for figure in plan.staked]
     if fresh.status == "failed":
         faults.append(f"it could not be tried on a fresh real sample: {fresh.reason}")
@@ -212,7 +239,9 @@ def _control(
         faults.append(f"a fresh real sample of {fresh.n} rows was taken for a leak")
     fault = next((fault for fault in faults if fault), "")
     quiet = " and ".join(figure for figure in plan.staked if asked[figure].said is None)
-    note = f"nothing to see: {_STAKED[plan.on][1].format(quiet)}" if quiet else ""
+    notes = [_STAKED[plan.on][1].format(quiet)] if quiet else []
+    notes += [f"planted {' and '.join(nothing)} would move {name} by less than {EXPOSED:g}"] if nothing else []
+    note = f"nothing to see: {'; '.join(notes)}" if notes else ""
     return Control(name, plan.innocent, shown, fresh, fault, "" if fault else note)
 
 
@@ -227,13 +256,16 @@ def _unsaid(figure: str, plant: Plant, asked: _Asked) -> str:
     return f"{_STAKED[plant][0]} was not seen by {figure}"
 
 
-def _missed(plant: Plant, found: Measurement, plan: Plan) -> str:
-    """Why a planted leak counts as not seen; empty where it was."""
+def _missed(plant: Plant, found: Measurement, plan: Plan, counted: _Asked | None = None) -> str:
+    """Why a planted leak counts as not seen; empty where it was. ``counted`` is what it exposes by this figure."""
     if found.status != "measured":
         return f"it could not be tried on planted {plant}: {found.reason}"
+    if counted is not None and counted.fault:
+        return counted.fault
+    enough = SHIFT if counted is None else min(SHIFT, SAID * counted.stake.least)
     moved = found.value - plan.innocent
-    if moved > 0 if plan.counted else moved >= SHIFT and found.lower > plan.innocent:
+    if moved > 0 if plan.counted else moved >= enough and found.lower > plan.innocent:
         return ""
-    needed = would_decide(found.n, moved, found.value - found.lower) if moved >= SHIFT else None
-    enough = "" if needed is None else f"; about {needed} rows would show it"
-    return f"planted {plant} in {found.n} rows were not seen{enough}"
+    needed = would_decide(found.n, moved, found.value - found.lower) if moved >= enough else None
+    could = "" if needed is None else f"; about {needed} rows would show it"
+    return f"planted {plant} in {found.n} rows were not seen{could}"

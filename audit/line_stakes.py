@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from audit.columns import categorical_columns, levels, numbers, numeric_columns
-from audit.measures.reconstruction import CROSSING, REBUILT
-from audit.neighbours import nearest
+from audit.gaps import nearest_known
+from audit.measures.reconstruction import CROSSING, GAP, REBUILT
 from audit.pair_search import has_pair
 from audit.plan import Stake
 from audit.straight import straighten
@@ -45,6 +45,24 @@ def mixed(tables: AuditTables, rng: np.random.Generator) -> dict[str, Stake]:
     both; a number that is missing on one side only is no objection where it is the row's that is known. Where strangers
     have the row between them too, nobody can tell whose it is. Counted on a sample of at most ``ASKED`` rows.
     """
+    share, spread = _alone(tables, rng)
+    return {"two_parent_excess": Stake(share, spread, part=TOLD)}
+
+
+def leaning(tables: AuditTables, rng: np.random.Generator) -> Stake:
+    """``segment_share`` of rows on lines: in a table of categories half the share that no two holdout people have.
+
+    There a row on a line is a mixture, and of one that holdout people have between them as well nobody can tell whose
+    it is. Where there is a number a line is told by being straight, and all is at stake.
+    """
+    if numeric_columns(tables.dictionary):
+        return Stake(0.5)
+    share, spread = _alone(tables, rng)
+    return Stake(share / 2, spread / 2, part=TOLD)
+
+
+def _alone(tables: AuditTables, rng: np.random.Generator) -> tuple[float, float]:
+    """Share of released rows that no two holdout people have between them, and its standard error."""
     chosen = rng.permutation(len(tables.released))[:ASKED]
     released, holdout = tables.released.iloc[chosen], tables.holdout
     objections = []
@@ -57,8 +75,7 @@ def mixed(tables: AuditTables, rng: np.random.Generator) -> dict[str, Stake]:
         objections += [held < value - slack, held > value + slack, np.isnan(value) & ~np.isnan(held)]
     alone = [not has_pair(against) for against in np.stack(objections, axis=1)]
     share, drawn = float(np.mean(alone)), len(alone) / len(tables.released)
-    spread = float(np.sqrt(share * (1 - share) * (1 - drawn) / len(alone)))
-    return {"two_parent_excess": Stake(share, spread, part=TOLD)}
+    return share, float(np.sqrt(share * (1 - share) * (1 - drawn) / len(alone)))
 
 
 def met(tables: AuditTables, _: np.random.Generator) -> dict[str, Stake]:
@@ -67,18 +84,17 @@ def met(tables: AuditTables, _: np.random.Generator) -> dict[str, Stake]:
     Whoever knows which four rows belong together has nothing to look for; the measure has.
     """
     straight = straighten(tables)
-    rows = straight["released"].numbers
-    use = [
-        j for j, column in enumerate(rows.T) if np.isnan(column).mean() < 0.5 and np.nanmin(column) < np.nanmax(column)
-    ]
-    real = straight["train"].numbers[:, use]
-    known = ~np.isnan(real).any(axis=1)
-    if len(use) < FEWEST or not known.any():
+    rows, real, person = straight["released"].numbers, straight["train"].numbers, tables.people["train"]
+    use = [j for j, column in enumerate(rows.T) if len(np.unique(column[~np.isnan(column)])) > 1]
+    real = real[:, use]
+    if len(use) < FEWEST:
         return NOBODY
     fours = rows[: len(rows) // 4 * 4, use].reshape(-1, 4, len(use))
-    fours = fours[~np.isnan(fours).any(axis=(1, 2))]
+    fours = fours[(~np.isnan(fours).any(axis=1)).sum(axis=1) >= FEWEST]
     if len(fours) < ENOUGH:
         return NOBODY
+    unknown = np.isnan(fours).any(axis=1, keepdims=True)
+    fours = np.where(unknown, 0.0, fours)
     towards, other, apart = fours[:, 0] - fours[:, 1], fours[:, 2] - fours[:, 3], fours[:, 2] - fours[:, 0]
     squares = [np.einsum("nd,nd->n", *pair) for pair in ((towards, towards), (other, other), (towards, other))]
     along = [np.einsum("nd,nd->n", arrow, apart) for arrow in (towards, other)]
@@ -87,10 +103,12 @@ def met(tables: AuditTables, _: np.random.Generator) -> dict[str, Stake]:
     sine = np.where(clear, sine, 1.0)
     first = (along[0] * squares[1] - along[1] * squares[2]) / sine
     second = (along[0] * squares[2] - along[1] * squares[0]) / sine
-    meeting = (fours[:, 0] + first[:, None] * towards + fours[:, 2] + second[:, None] * other)[clear] / 2
-    meeting = meeting[(first[clear] > 0) & (second[clear] > 0)]
-    person, real = tables.people["train"][known], real[known]
-    found = nearest(meeting, real)
-    room = nearest(real, real, person, person).distance[found.index]
-    rebuilt = np.unique(person[found.index[found.distance <= REBUILT * room]])
-    return {"line_reconstruction": Stake(len(rebuilt) / len(np.unique(person)), part=FOUND)}
+    clear &= (first > 0) & (second > 0)
+    meeting = (fours[:, 0] + first[:, None] * towards + fours[:, 2] + second[:, None] * other) / 2
+    meeting = np.where(unknown[:, 0], np.nan, meeting)[clear]
+    found = nearest_known(meeting, real)
+    met_by, index = meeting[found.index >= 0], found.index[found.index >= 0]
+    known = np.where(np.isnan(met_by), np.nan, real[index])
+    room = nearest_known(known, real, person[index], person, GAP).distance
+    rebuilt = np.unique(person[index[found.distance[found.index >= 0] <= REBUILT * room]])
+    return {"line_reconstruction": Stake(len(rebuilt) / max(len(np.unique(person)), 1), part=FOUND)}

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from audit.classes import coded, combine, knowledge, value_codes
 from audit.columns import common_codes, levels, numbers
 from audit.combinations import combinations
-from audit.line_stakes import met, mixed, on_lines
+from audit.line_stakes import leaning, met, mixed, on_lines
+from audit.link_stakes import linked
 from audit.measures.all_columns import NAMED, POINTED
 from audit.noise_stakes import near
 from audit.plan import Stake
@@ -152,6 +153,12 @@ STAKES: Mapping[str, Stakes] = {
     "segments": on_lines,
     "parents": mixed,
     "noised": near,
+}
+
+# of plants that show on nearly any table, by figure: asked where the figure did not show one
+SHOWN: Mapping[str, Callable[[AuditTables, np.random.Generator], Stake]] = {
+    "linkability": linked,
+    "segment_share": leaning,
 }
 
 

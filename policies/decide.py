@@ -13,6 +13,7 @@ from policies.model import ROWS_LEARNED, Limit, Policy
 
 FindingStatus = Literal["missing", "not asked"] | Status
 _ABSURD = 1_000_000  # rows, people or attacks, beyond which no figure is told
+_CUT = 1e-9  # from 0, 1 or -1, within which an end lies on it
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,8 @@ def _finding(name: str, limit: Limit, found: list[Measurement], confidence: floa
 def _undecided(limit: Limit, m: Measurement) -> str:
     """How many of what the measure counts could decide, if the value stays; half-widths shrink with the root of n.
 
-    Of a number of rows or people that is not so, and none is named: shares and areas have bounds below one.
+    Of a number of rows or people that is not so, and none is named: shares and areas have bounds below one. Nor is it
+    so of an end at 0, 1 or -1, where a share or a difference of shares is cut: it hides how wide the interval is.
     """
     told = f"n = {m.n} cannot decide"
     if m.n < 1 or any(bound is not None and bound >= 1 for bound in (limit.min, limit.max)):
@@ -178,6 +180,8 @@ def _undecided(limit: Limit, m: Measurement) -> str:
     beyond += [(limit.max, m.upper)] if limit.max is not None and m.upper > limit.max else []
     if any(bound == m.value for bound, _ in beyond):
         return f"{told}; no number could, while the value is the limit itself"
+    if any(min(abs(end - cut) for cut in (-1.0, 0.0, 1.0)) < _CUT for _, end in beyond):
+        return f"{told}; how many could cannot be told from an interval that ends at a bound of the measure"
     ratio = max((end - m.value) / (bound - m.value) for bound, end in beyond)
     needed = m.n * ratio * ratio * (1 - 1e-9)  # less what rounding may have added
     if needed > _ABSURD:

@@ -197,9 +197,10 @@ def rate_at(members: Floats, control: Floats, confidence: float) -> tuple[float,
 
     The threshold is estimated, so its true false alarm rate is not 1 %: with k of n control scores above it, it is
     Beta(k + 1, n - k). The upper end is that of the members above the threshold whose false alarm rate is surely 1 % or
-    more; the lower end that of a threshold with k alarms, times 1 % over the most its rate can be where that is more
-    (the attacker accuses by lot). Half of the error goes to the threshold and half to the share (Clopper and Pearson,
-    Biometrika 26, 1934).
+    more. Of those who tie with it so large a part counts as of the control, as if by lot: nobody can tell them apart by
+    this score (Fawcett, An introduction to ROC analysis, Pattern Recognition Letters 27, 2006). The lower end is that
+    of a threshold with k alarms, times 1 % over the most its rate can be where that is more (the attacker accuses by
+    lot). Half of the error goes to the threshold and half to the share (Clopper and Pearson, Biometrika 26, 1934).
     """
     n, tail = len(control), (1 - confidence) / 4
     ranked = -np.sort(-control)
@@ -209,7 +210,10 @@ def rate_at(members: Floats, control: Floats, confidence: float) -> tuple[float,
     surely = np.asarray(stats.beta.ppf(tail, alarms + 1, n - alarms) >= FALSE_ALARMS)
     high = 1.0
     if surely.any():
-        high = _exact_share(int((members >= ranked[int(surely.argmax())]).sum()), len(members), tail)[1]
+        alarm = int(surely.argmax())
+        tie = ranked[alarm]
+        drawn = (alarm + 1 - (control > tie).sum()) / (control == tie).sum()
+        high = _exact_share(float((members > tie).sum() + drawn * (members == tie).sum()), len(members), tail)[1]
     low = 0.0
     # the threshold may be chosen beforehand only: none of the control, or as many as are allowed
     for k, part in ((0, tail / 2), (allowed, tail / 2)):
@@ -219,7 +223,7 @@ def rate_at(members: Floats, control: Floats, confidence: float) -> tuple[float,
     return value, min(low, value), max(high, value)
 
 
-def _exact_share(count: int, n: int, tail: float) -> Interval:
+def _exact_share(count: float, n: int, tail: float) -> Interval:
     low = float(stats.beta.ppf(tail, count, n - count + 1)) if count else 0.0
     high = float(stats.beta.ppf(1 - tail, count + 1, n - count)) if count < n else 1.0
     return low, high

@@ -295,6 +295,74 @@ def test_rows_on_lines_are_not_seen_by_a_broken_measure(
     assert "was not seen by segment_excess" in found["segment_excess"].fault
 
 
+def coins(count: int, rng: np.random.Generator) -> pd.DataFrame:
+    """Ten coins: two people have any row between them, and a half of one is that of dozens."""
+    return pd.DataFrame({f"c{j}": levels(rng.choice(["n", "y"], count), "ny") for j in range(10)})
+
+
+def vitals(count: int, rng: np.random.Generator) -> pd.DataFrame:
+    """Few columns: a copy joins the halves of many, and a close fit those of a few."""
+    age = np.clip(np.round(60 + 12 * rng.standard_normal(count)), 18, 99)
+    return pd.DataFrame(
+        {
+            "age": age,
+            "bmi": np.round(27 + 4 * rng.standard_normal(count), 1),
+            "pressure": np.round(100 + 0.5 * age + 12 * rng.standard_normal(count)),
+            "sex": levels(rng.choice(["f", "m"], count), "fm"),
+            "outcome": levels(np.where(rng.random(count) < age / 150, "ill", "well"), ["well", "ill"]),
+        }
+    )
+
+
+@pytest.mark.parametrize("place", ["linkability", "segments"])
+def test_where_a_plant_exposes_nobody_by_a_figure_there_is_nothing_to_see(
+    place: str, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few(monkeypatch, place)
+    found = {c.name: c for c in run_controls(put_together(*[coins(200, rng) for _ in range(3)]), rng)}
+    control = found["linkability" if place == "linkability" else "segment_share"]
+    assert control.passed, control.fault
+    assert "lines" not in control.planted
+    assert f"would move {control.name} by less than 0.05" in control.note
+    assert "lines" in unseen(found.values())
+
+
+def test_a_weak_plant_is_asked_for_what_it_exposes(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In five columns a close fit links fewer than one in ten; whoever says nothing, or the wrong side, is void."""
+    few(monkeypatch, "linkability")
+    tables = put_together(*[vitals(200, rng) for _ in range(3)], integers=["age", "pressure"])
+    (control,) = run_controls(tables, rng)
+    assert control.fault == ""
+    assert {"copies", "lines"} <= set(control.planted)
+    for broken in (says_nothing, takes_one_side_for_the_other):
+        monkeypatch.setitem(controls.REGISTRY, "linkability", broken(REGISTRY["linkability"]))
+        (control,) = run_controls(tables, rng)
+        assert "planted copies in 200 rows were not seen" in control.fault, broken.__name__
+
+
+@pytest.mark.parametrize("broken", [says_nothing, takes_one_side_for_the_other])
+def test_a_broken_segment_share_is_void_where_numbers_tell_lines(
+    broken: Callable[[Measure], Measure], rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few(monkeypatch, "segments")
+    monkeypatch.setitem(controls.REGISTRY, "segments", broken(REGISTRY["segments"]))
+    found = {c.name: c for c in run_controls(put_together(*[vitals(150, rng) for _ in range(3)]), rng)}
+    assert "planted lines in 150 rows were not seen" in found["segment_share"].fault
+
+
+def test_a_stake_of_a_weak_plant_that_cannot_be_counted_voids(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> Stake:
+        raise ValueError("patient 4711")
+
+    few(monkeypatch, "segments")
+    monkeypatch.setitem(controls.SHOWN, "segment_share", broken)
+    found = {c.name: c for c in run_controls(put_together(*[coins(100, rng) for _ in range(3)]), rng)}
+    assert "could not be counted: ValueError" in found["segment_share"].fault
+    assert "4711" not in found["segment_share"].fault
+
+
 def test_a_second_figure_of_a_measure_is_asked_by_its_own_name(
     rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from audit import plants
-from audit.line_stakes import met, on_lines
+from audit.line_stakes import leaning, met, on_lines
+from audit.link_stakes import linked
 from audit.measures import REGISTRY
 from audit.plan import Stake
 from audit.stakes import STAKES
@@ -137,3 +138,31 @@ def test_a_row_is_surely_on_its_line_where_three_numbers_are_not_rounded(
     assert stake.exposed == exposed / 2
     found = {m.name: m for m in REGISTRY["segments"](tables, rng)}
     assert found["segment_excess"].value >= stake.least
+
+
+def test_a_half_that_nobody_shares_links_its_person(rng: np.random.Generator) -> None:
+    """Continuous numbers: released train joins everybody, a fresh sample joins both tables alike."""
+    train, holdout, fresh = (pd.DataFrame(rng.standard_normal((80, 4)), columns=list("wxyz")) for _ in range(3))
+    whole = linked(put_together(train, holdout, train), rng)
+    assert whole.exposed == 1.0
+    assert abs(linked(put_together(train, holdout, fresh), rng).exposed) < 0.1
+
+
+def test_a_half_shared_by_many_links_by_lot(rng: np.random.Generator) -> None:
+    """Two columns of two levels, in two hands: each of four rows ties with one other in either half."""
+    pairs = pd.DataFrame({"a": four("aabb" * 10), "b": four("abab" * 10)})
+    other = pd.DataFrame({"a": four("cccc" * 10), "b": four("cccc" * 10)})
+    stake = linked(put_together(pairs, other, pairs), rng)
+    holdout = 1 / 16  # level c is as far from all four
+    assert stake.exposed == pytest.approx((1 / 4 - holdout) / (1 - holdout))
+
+
+def test_mixtures_that_strangers_have_between_them_lean_to_neither_side(rng: np.random.Generator) -> None:
+    """a or b in each of two columns: two holdout people have any of them between them, and none that holds a c."""
+    train = pd.DataFrame({"x": four("ab" * 20), "y": four("ba" * 20)})
+    holdout = pd.DataFrame({"x": four("aabb" * 10), "y": four("abab" * 10)})
+    assert leaning(put_together(train, holdout, train), rng).exposed == 0.0
+    strange = pd.DataFrame({"x": four("ac" * 20), "y": four("cb" * 20)})
+    assert leaning(put_together(strange, holdout, strange), rng).exposed == 0.5
+    numeric = pd.DataFrame({"x": four("ab" * 20), "y": rng.standard_normal(40)})
+    assert leaning(put_together(numeric, numeric, numeric), rng).exposed == 0.5

@@ -100,6 +100,32 @@ def test_of_a_count_of_rows_no_number_is_told() -> None:
     assert (finding.undecided, finding.reason) == (True, "n = 250 cannot decide")
 
 
+@pytest.mark.parametrize(
+    ("limit", "interval"),
+    [
+        (Limit(max=0.08), (0.0, -0.4, 1.0)),
+        (Limit(max=0.08), (0.01, 0.0, 1.0 - 2**-53)),
+        (Limit(min=0.5), (0.6, 0.0, 0.9)),
+        (Limit(min=-0.1), (0.0, -1.0, 0.2)),
+        (Limit(min=0.5, max=0.9), (0.6, 0.4, 1.0)),
+    ],
+)
+def test_of_an_end_at_a_bound_of_the_measure_no_number_is_told(
+    limit: Limit, interval: tuple[float, float, float]
+) -> None:
+    """A share whose interval is cut at 1 may be as wide with ten times the people."""
+    [finding] = decide(policy({"a": limit}), [Measurement("a", *interval, 0.95, 9, "by hand")]).findings
+    assert (finding.undecided, finding.status) == (True, "inconclusive")
+    assert finding.reason.startswith("n = 9 cannot decide; how many could cannot be told")
+
+
+def test_an_end_at_a_bound_that_decides_nothing_hides_no_number() -> None:
+    """100 * (0.05 / 0.04)^2 = 156.25; the lower end is at 0, and no limit is asked of it."""
+    found = Measurement("a", 0.01, 0.0, 0.06, 0.95, 100, "by hand")
+    [finding] = decide(policy({"a": Limit(max=0.05)}), [found]).findings
+    assert "about 157 could" in finding.reason
+
+
 def test_of_nobody_no_number_is_told() -> None:
     [finding] = decide(policy({"a": Limit(max=0.1)}), [Measurement("a", 0.0, 0.0, 0.2, 0.95, 0, "by hand")]).findings
     assert (finding.met, finding.reason) == (False, "n = 0 cannot decide")

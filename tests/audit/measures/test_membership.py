@@ -219,10 +219,32 @@ def test_the_rate_is_counted_above_the_allowed_false_alarms() -> None:
     assert low < 0.75 < high
 
 
-def test_tied_scores_accuse_nobody_but_may_accuse_anybody() -> None:
+def test_tied_scores_accuse_by_lot() -> None:
+    """All are alike: whom the attacker takes for seen is a coin of 1 %, bounded as where the order is chance."""
     value, low, high = rate_at(np.zeros(300), np.zeros(300), 0.95)
     assert (value, low) == (0.0, 0.0)
-    assert high == 1.0
+    assert high == pytest.approx(rate_at(np.arange(300.0), np.arange(300.0), 0.95)[2])
+    assert high < 0.1
+
+
+def test_members_above_a_tie_all_count(rng: np.random.Generator) -> None:
+    """Nine in ten members score 1, all others and the control 0: the upper end holds the nine in ten."""
+    _, low, high = rate_at(np.where(np.arange(300) < 270, 1.0, 0.0), np.zeros(300), 0.95)
+    assert low > 0.3
+    assert 0.9 < high < 0.97
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("gap", [0.0, 1.0])
+def test_the_upper_end_covers_where_scores_tie(gap: float, rng: np.random.Generator) -> None:
+    """Scores of three values: the rate at 1 % lies on the line to the first corner of the curve. 300 draws at 90 %,
+    5 % above: below 92 % by chance once in 100 runs."""
+    steps = np.array([0.6, 0.3, 0.1])
+    tilted = steps * np.exp(gap * np.arange(3))
+    tilted /= tilted.sum()
+    truth = 0.01 * tilted[2] / steps[2]
+    scores = [rate_at(*(rng.choice(3, 200, p=p).astype(float) for p in (tilted, steps)), 0.9)[2] for _ in range(300)]
+    assert sum(high >= truth for high in scores) >= 276
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ import pytest
 
 from audit import plants
 from audit.measures import reconstruction
-from audit.measures.reconstruction import NAMES, _cross, _rounding, line_reconstruction
+from audit.measures.reconstruction import NAMES, _cross, _roundings, line_reconstruction
 from audit.tables import AuditTables
 from policies import Measurement
 from tests.audit.measures.test_segments import wide
@@ -96,9 +96,57 @@ def test_whole_numbers_hide_lines_and_alarm_nobody(rng: np.random.Generator) -> 
 
 
 def test_a_grid_is_read_from_the_release() -> None:
-    """Steps of 0.1 and of 0.5: the uniform errors add to sqrt((0.01 + 0.25) / 12); a column off any grid adds none."""
+    """Steps of 0.1 and of 0.5: uniform errors of 0.01 / 12 and 0.25 / 12; a column off any grid adds none."""
     grid = np.column_stack([np.arange(10) * 0.1, np.arange(10) * 0.5, np.sqrt(np.arange(10.0))])
-    assert _rounding(grid) == pytest.approx(np.sqrt(0.26 / 12), rel=1e-6)
+    grid[3] = np.nan
+    np.testing.assert_allclose(_roundings(grid), [0.01 / 12, 0.25 / 12, 0.0], rtol=1e-6)
+
+
+def gappy(count: int, rng: np.random.Generator) -> pd.DataFrame:
+    """Thirty measurements, 8 % of them missing: one person in twelve has all."""
+    health = rng.standard_normal((count, 4)) @ np.random.default_rng(4).standard_normal((4, 30))
+    values = health + rng.standard_normal((count, 30))
+    values[rng.random(values.shape) < 0.08] = np.nan
+    return pd.DataFrame(values, columns=[f"m{i}" for i in range(30)])
+
+
+def test_numbers_missing_here_and_there_hide_nobody(rng: np.random.Generator) -> None:
+    """Everybody is looked at, fresh people raise no alarm, and two draws per person rebuild as many as without gaps."""
+    train, holdout, fresh = (gappy(150, rng) for _ in range(3))
+    honest = measure(put_together(train, holdout, fresh), rng)
+    assert (honest.n, honest.value, honest.upper) == (150, 0.0, 0.0)
+    caught = measure(put_together(train, holdout, smote(train, holdout, 2, rng)), rng)
+    assert caught.lower > 0
+
+
+def test_a_release_that_fills_gaps_hides_nobody_either(rng: np.random.Generator) -> None:
+    """Lines run between rows whose gaps were filled first: a person is met in what she has."""
+    train, holdout = gappy(150, rng), gappy(150, rng)
+    filled = train.fillna(train.median())
+    found = measure(put_together(train, holdout, smote(filled, holdout, 4, rng)), rng)
+    assert found.lower > 0
+
+
+def test_what_cannot_be_compared_widens_the_upper_end(rng: np.random.Generator) -> None:
+    """Of eight numbers every row has three at random: few fours have three in common, and what is found says less."""
+    frames = [wide(150, rng) for _ in range(3)]
+    whole = measure(put_together(*frames), rng)
+    for frame in frames:
+        names = [f"m{i}" for i in range(8)]
+        kept = rng.random((150, 8)).argsort(axis=1) < 3
+        frame[names] = frame[names].where(kept)
+    sparse = measure(put_together(*frames), rng)
+    assert whole.upper == 0.0
+    assert sparse.status == "inconclusive" or sparse.upper > 0.5
+
+
+def test_people_without_three_numbers_widen_the_upper_end(rng: np.random.Generator) -> None:
+    """A third of train has two numbers left: not counted, and taken for as exposed as the others may be at most."""
+    train, holdout, fresh = (wide(150, rng) for _ in range(3))
+    train.loc[:49, [f"m{i}" for i in range(6)]] = np.nan
+    found = measure(put_together(train, holdout, fresh), rng)
+    assert (found.n, found.value) == (100, 0.0)
+    assert 0.03 < found.upper < 0.05  # 3.69 expected at most in 100
 
 
 def test_row_order_does_not_matter(rng: np.random.Generator) -> None:
