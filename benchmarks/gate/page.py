@@ -43,13 +43,15 @@ Written by `python -m benchmarks.gate.page` from the files in `results/`; no fig
 
 Limits were chosen on four public tables: *wdbc* (569 patients, 30 numbers and a diagnosis), *heart-disease* (920
 patients, 15 mixed columns, many gaps), *adult* (48,842 people, 14 columns, nine of them categories) and *diabetes-130*
-(71,515 patients, 25 columns, most of them categories). On four more none was: *colon* (929 patients of a trial, 13
-columns), *flchain* (7,874, 11 columns), *mgus2* (1,384, 10 columns) and *rotterdam* (2,982, 14 columns), all of the R
-package survival. A table of n rows is drawn anew for every repetition and halved into **train** and **holdout**; as
-many people who are in neither make an **honest release**. The limits of the packs were chosen on other draws from the
-first four tables than the ones reported here: on the splits numbered 0 to 99 of 500 and of 5,000 rows, so that by
-normal and generalised Pareto tails of what was seen there at most three fresh samples in a hundred exceed any of a
-pack's limits. Reported are splits from {first} on.
+(71,515 patients, 25 columns, most of them categories). Three limits of `small-cohort`, for `replicated_uniques`,
+`singling_out` and `t_closeness_excess`, were widened for two more, *mgus2* (1,384 patients, 10 columns) and *rotterdam*
+(2,982, 14 columns), of which 5 and 6 in 20 honest releases had been refused before. On *colon* (929 patients of a
+trial, 13 columns) and *flchain* (7,874, 11 columns) none was chosen; these four are of the R package survival. A table
+of n rows is drawn anew for every repetition and halved into **train** and **holdout**; as many people who are in
+neither make an **honest release**. The limits were chosen on other draws than the ones reported here: on the splits
+numbered 0 to 99, so that by normal and generalised Pareto tails of what was seen there at most three fresh samples in a
+hundred exceed any of a pack's limits. Reported are splits from
+{first} on, of mgus2 and rotterdam from 300.
 A leak is planted in the honest release, in place of as many of its rows, or is all of it:
 
 - *copies p %*: train rows as they stand; *ten outliers*: the ten train rows farthest from everybody, as they stand;

@@ -21,14 +21,14 @@ from sklearn.datasets import load_breast_cancer
 from benchmarks.dp.tables import TABLES, decimals, outward
 from policies import Dictionary
 
-UNSEEN = ("colon", "flchain", "mgus2", "rotterdam")  # no limit of any pack was chosen on them
-NAMES = ("wdbc", "heart-disease", "adult", "diabetes-130", *UNSEEN)
+SURVIVAL = ("colon", "flchain", "mgus2", "rotterdam")
+NAMES = ("wdbc", "heart-disease", "adult", "diabetes-130", *SURVIVAL)
 KNOWN: Mapping[str, tuple[str, ...]] = {
     "wdbc": (),
     "heart-disease": ("age", "sex"),
     "adult": ("age", "sex", "race", "native-country", "marital-status"),
     "diabetes-130": ("age", "gender", "race"),
-    **dict.fromkeys(UNSEEN, ("age", "sex")),
+    **dict.fromkeys(SURVIVAL, ("age", "sex")),
     "rotterdam": ("age", "year", "meno"),
 }
 LABELS: Mapping[str, tuple[str, tuple[str, ...]]] = {  # what is told of each patient at last, and the codes beside it
@@ -58,7 +58,7 @@ def load(name: str, source: Path | None) -> Table:
         target, categorical = "diagnosis", ["diagnosis"]
     elif source is None:
         raise SystemExit(f"{name} needs --source, the folder of the public tables")
-    elif name in UNSEEN:
+    elif name in SURVIVAL:
         frame = pd.read_csv(source / "survival" / f"{name}.csv")
         if name == "colon":  # two rows a patient: recurrence, and death
             frame = frame[frame["etype"] == 2].drop(columns="etype")
