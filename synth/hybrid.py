@@ -10,6 +10,7 @@ from typing import Any, Literal, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from policies import Dictionary
 from synth import components as component_registry
@@ -119,7 +120,45 @@ class HybridSynthesizer:
         """
         self._check_options()
         owners = self._checked_people(table, people)
-        tell = progress or (lambda _stage, _done: None)
+        with threadpool_limits(1, user_api="blas"):  # products are small, and waiting threads cost more than they bring
+            self._learn(table, owners, rng, progress or (lambda _stage, _done: None))
+        return self
+
+    def sample(self, rows: int, rng: np.random.Generator) -> pd.DataFrame:
+        """(rows, c) typed frame: the target's class balance kept, every row rule holding, rows in random order.
+
+        Raises
+        ------
+        SynthesisError
+            Not fitted; ``rows`` below 1; or rows that keep the row rules are too hard to come by.
+        """
+        return self.sample_people(rows, rng)[0]
+
+    def sample_people(self, rows: int, rng: np.random.Generator) -> tuple[pd.DataFrame, NDArray[np.int64]]:
+        """As :meth:`sample`, with (rows,) codes of the synthetic person each row belongs to.
+
+        Every row is another person unless the dictionary asks for fresh keys of its patients and the table had several
+        rows of some: then people have as many rows as real ones, and what is the same in all rows of a real person, or
+        is declared ``per_patient``, is the same in all of theirs.
+
+        Raises
+        ------
+        SynthesisError
+            As for :meth:`sample`.
+        """
+        if not hasattr(self, "_model"):
+            raise SynthesisError("sample needs a fitted synthesizer: call fit first")
+        if rows < 1:
+            raise SynthesisError(f"rows must be 1 or more, found {rows}")
+        with threadpool_limits(1, user_api="blas"):
+            made = released_rows(
+                rows, self._described, self._balance, self._model, self._encoding, self._absences, self._spacing, rng
+            )
+        if self._visits is None:
+            return made, np.arange(rows, dtype=np.int64)
+        return self._visits.grouped(made, self.dictionary, rng)
+
+    def _learn(self, table: pd.DataFrame, owners: Person | None, rng: np.random.Generator, tell: Progress) -> None:
         tell("encode", 0.0)
         self._visits, self._described = None, self.dictionary
         if owners is not None and keys_are_asked_for(self.dictionary):
@@ -155,40 +194,6 @@ class HybridSynthesizer:
             self._encoding, scores, classes, owners, self.weights_, rng, lambda done: tell("fit", 0.5 + 0.5 * done)
         )
         self.settings_ = self._settings()
-        return self
-
-    def sample(self, rows: int, rng: np.random.Generator) -> pd.DataFrame:
-        """(rows, c) typed frame: the target's class balance kept, every row rule holding, rows in random order.
-
-        Raises
-        ------
-        SynthesisError
-            Not fitted; ``rows`` below 1; or rows that keep the row rules are too hard to come by.
-        """
-        return self.sample_people(rows, rng)[0]
-
-    def sample_people(self, rows: int, rng: np.random.Generator) -> tuple[pd.DataFrame, NDArray[np.int64]]:
-        """As :meth:`sample`, with (rows,) codes of the synthetic person each row belongs to.
-
-        Every row is another person unless the dictionary asks for fresh keys of its patients and the table had several
-        rows of some: then people have as many rows as real ones, and what is the same in all rows of a real person, or
-        is declared ``per_patient``, is the same in all of theirs.
-
-        Raises
-        ------
-        SynthesisError
-            As for :meth:`sample`.
-        """
-        if not hasattr(self, "_model"):
-            raise SynthesisError("sample needs a fitted synthesizer: call fit first")
-        if rows < 1:
-            raise SynthesisError(f"rows must be 1 or more, found {rows}")
-        made = released_rows(
-            rows, self._described, self._balance, self._model, self._encoding, self._absences, self._spacing, rng
-        )
-        if self._visits is None:
-            return made, np.arange(rows, dtype=np.int64)
-        return self._visits.grouped(made, self.dictionary, rng)
 
     @property
     def _spaced(self) -> bool:

@@ -18,6 +18,7 @@ from synth.balance import first_of_each
 from synth.calibration.quantiles import Floats
 from synth.encoding import Encoding
 from synth.model import Model
+from synth.nearness import MANY, Ranks, Small, nearest, nearest_by_landmarks
 from synth.selection import Fold
 
 BANDS = 10
@@ -31,10 +32,6 @@ MOST_MADE = 200_000
 _NEIGHBOUR = 5
 _SPACED_ROWS = 10_000
 _ROUNDS = 50
-_BLOCK_CELLS = 4_000_000
-
-Small = NDArray[np.float32]
-Ranks = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -43,6 +40,10 @@ class Spacing:
 
     Nearness is the distance to the nearest of these rows over the distance to the fifth nearest of the made rows, so
     that crowds and lonely places compare. Odds never fall with distance and have a mean of 1.
+
+    Of more than ``MANY`` learned rows both are looked for by landmarks (:mod:`synth.nearness`): every row against every
+    other took seven of nine minutes for 100,000. Thinned by the largest odds that may be, of the encounters of
+    diabetes-130 the share of the rows that lie nearest fell from 0.100 to 0.050 so, and to 0.052 with every distance.
     """
 
     learned: Small
@@ -95,31 +96,14 @@ class Spacing:
         ----------
         Weighted sampling without replacement: Efraimidis and Spirakis, Information Processing Letters 97 (2006).
         """
-        nearness = nearest(rows, self.learned) / _room(rows, rng)
+        if len(self.learned) > MANY:
+            nearness = nearest_by_landmarks(rows, self.learned, rng) / _room(rows, rng, by_landmarks=True)
+        else:
+            nearness = nearest(rows, self.learned) / _room(rows, rng)
         ranks = np.empty(len(rows), dtype=np.intp)
         ranks[np.argsort(nearness, kind="stable")] = np.arange(len(rows))
         keys = rng.standard_exponential(len(rows)) / self.odds[ranks * len(self.odds) // max(len(rows), 1)]
         return first_of_each(np.argsort(keys, kind="stable"), strata, wanted)
-
-
-def nearest(rows: Small, among: Small, own: Ranks | None = None, place: int = 1) -> Floats:
-    """Euclidean distance (m,) of each row (m, d) to the ``place``-th nearest of (n, d) others.
-
-    ``own`` (m,) is where a row itself stands among the others, -1 where it does not, and is passed over. Equal rows
-    come out at a distance of 0, or near it by the rounding of single precision.
-    """
-    result = np.empty(len(rows))
-    lengths = (among**2).sum(axis=1)
-    step = max(_BLOCK_CELLS // max(len(among), 1), 1)
-    for start in range(0, len(rows), step):
-        block = rows[start : start + step]
-        squares = lengths - 2.0 * (block @ among.T)
-        if own is not None:
-            here = np.flatnonzero(own[start : start + step] >= 0)
-            squares[here, own[start : start + step][here]] = np.inf
-        best = squares.min(axis=1) if place == 1 else np.partition(squares, place - 1, axis=1)[:, place - 1]
-        result[start : start + step] = np.maximum(best + (block**2).sum(axis=1), 0.0)
-    return np.sqrt(result)
 
 
 def _nearnesses(
@@ -140,14 +124,17 @@ def _nearnesses(
     return nearest(rows, fit) / room, nearest(rows, validation) / room
 
 
-def _room(rows: Small, rng: np.random.Generator) -> Floats:
+def _room(rows: Small, rng: np.random.Generator, *, by_landmarks: bool = False) -> Floats:
     """Distance of each row to the fifth nearest of some of them; 1 where there is none."""
     some = np.sort(rng.permutation(len(rows))[:_SPACED_ROWS])
     if len(some) <= _NEIGHBOUR:
         return np.ones(len(rows))
     own = np.full(len(rows), -1, dtype=np.intp)
     own[some] = np.arange(len(some))
-    room = nearest(rows, rows[some], own, _NEIGHBOUR)
+    if by_landmarks:
+        room = nearest_by_landmarks(rows, rows[some], rng, own, _NEIGHBOUR)
+    else:
+        room = nearest(rows, rows[some], own, _NEIGHBOUR)
     return np.where(room > 0, room, 1.0)
 
 

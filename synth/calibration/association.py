@@ -120,8 +120,11 @@ def _correlation(standard: Floats, known: Known, counted: Floats) -> tuple[Float
 
 def _patterns(known: Known) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
     """Rows and present columns of the commonest patterns of missing cells, of enough rows."""
-    patterns, places, rows = np.unique(known, axis=0, return_inverse=True, return_counts=True)
+    bits = np.packbits(known, axis=1)
+    # bytes compare as the rows of bits do, and are sorted much sooner
+    whole = np.ascontiguousarray(bits).view(np.dtype((np.void, bits.shape[1])))[:, 0]
+    _, first, places, rows = np.unique(whole, return_index=True, return_inverse=True, return_counts=True)
     for pattern in np.argsort(-rows, kind="stable")[:_PATTERNS]:
-        columns = np.flatnonzero(patterns[pattern])
+        columns = np.flatnonzero(known[first[pattern]])
         if rows[pattern] >= COMMON and 0 < len(columns) < known.shape[1]:
-            yield np.flatnonzero(places.ravel() == pattern), columns
+            yield np.flatnonzero(places == pattern), columns

@@ -24,6 +24,7 @@ _PENALTIES = (*np.geomspace(1e-4, 1e2, 25), np.inf)
 _ROWS_A_FEATURE = 10
 _LEAST_NOISE = 0.2
 _STEADY = 1e-9
+_SHORT = 2**16
 _RANK = 1e-6
 """Share of the largest variance that a direction of the features has at least."""
 
@@ -68,7 +69,9 @@ class Leaves:
         leaf = tree.apply(features)
         sizes = np.bincount(leaf, minlength=tree.tree_.node_count)
         starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-        order = np.lexsort((rng.random(len(values)), values, leaf))
+        # numbers of 16 bits are sorted by radix, the same order sooner
+        short = leaf.astype(np.uint16) if len(sizes) <= _SHORT else leaf
+        order = np.lexsort((rng.random(len(values)), values, short))
         slope, centres, noise = np.zeros(features.shape[1]), np.zeros(len(sizes)), 1.0
         if lined and features.shape[1]:
             rank = np.empty(len(values))

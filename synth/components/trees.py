@@ -24,11 +24,11 @@ from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 from sklearn.tree import DecisionTreeRegressor
 
+from synth.components.features import LEVELS, Kinds, Levels, class_features, features_of, levels_of, waves_of
 from synth.components.leaves import Leaves
-from synth.components.moments import LEAST, Floats, class_moments
+from synth.components.moments import Floats, class_moments
 from synth.components.perclass import Codes, Form, checked, members_of
 
 LEAF = 25
@@ -46,17 +46,14 @@ STRUCTURE = 10_000
 """Rows that trees are grown on, a random sample of a larger table; leaves are then filled with all rows."""
 _FEATURES = 16
 """Earlier columns a tree may use: those most correlated with the column, in value or in absolute value."""
-_WAVES = 3
 _PRUNING = 1.0
 """A branch stays if each of its leaves saves this many times the column's variance over the number of rows."""
 _RANKS = 5.0
 _RIDGE = 1.0
-_LEVELS = 64
-"""A column of no more distinct values is offered to trees also by what each value says of the column to be drawn."""
 _TIED = 10
 """A value held by more rows than this is a level or a spike, and comes out as it is."""
 _EVEN = 0.2
-"""A column of more than ``_LEVELS`` values, none held by a larger share of rows, counts as a number, tied or not."""
+"""A column of more than ``LEVELS`` values, none held by a larger share of rows, counts as a number, tied or not."""
 
 
 class ConditionalTrees:
@@ -96,14 +93,18 @@ class ConditionalTrees:
         lined = STRUCTURE if guarded and (n if self.people is None else self.people) > _LARGE else 0
         place = np.searchsorted(self._codes, classes)
         order = _most_related_next(related) if guarded else list(range(d))
+        kinds: dict[int, Kinds] = {}
         for position, column in enumerate(order):
             before = np.array(order[:position], dtype=np.intp)
             if len(before) > _FEATURES:
                 before = before[np.argsort(-related[column, before], kind="stable")[:_FEATURES]]
             fields = (_some(n, share, rng) for _ in range(trees))
+            told = [kinds[j] for j in before if guarded]
+            count = len(self._codes)
             self._columns.append(
-                _learned(column, before, scores, place, len(self._codes), fields, rng, guarded=guarded, lined=lined)
+                _learned(column, before, told, scores, place, count, fields, rng, guarded=guarded, lined=lined)
             )
+            kinds[column] = Kinds.of(scores[:, column])
         return self
 
     def sample(self, classes: Codes, rng: np.random.Generator) -> Floats:
@@ -127,7 +128,7 @@ class _Column:
     number: int
     before: NDArray[np.intp]
     of_class: Floats
-    of_level: tuple[_Levels, ...]
+    of_level: tuple[Levels, ...]
     line: Floats | None
     grove: tuple[Leaves, ...]
     tied: Floats
@@ -135,7 +136,7 @@ class _Column:
 
     def draw(self, rows: Floats, place: NDArray[np.intp], rng: np.random.Generator) -> Floats:
         """(m,) cells, each by one of the trees, of rows (m, d) whose earlier columns stand."""
-        features = _features(self.of_class, self.of_level, place, rows[:, self.before])
+        features = features_of(self.of_class, self.of_level, place, rows[:, self.before])
         drawn = np.empty(len(rows))
         taken = rng.integers(len(self.grove), size=len(rows))
         for number, tree in enumerate(self.grove):
@@ -152,6 +153,7 @@ class _Column:
 def _learned(
     column: int,
     before: NDArray[np.intp],
+    told: Iterable[Kinds],
     scores: Floats,
     place: NDArray[np.intp],
     classes: int,
@@ -161,23 +163,23 @@ def _learned(
     guarded: bool,
     lined: int,
 ) -> _Column:
-    """A column, with a tree grown on the rows of each field."""
+    """A column, with a tree grown on the rows of each field; ``told`` are the kinds of the columns before, if shown."""
     values = scores[:, column]
-    waves = _waves(values)
-    of_class = _class_features(waves, place, classes)
-    of_level = _levels_of(scores[:, before], waves) if guarded else ()
-    features = _features(of_class, of_level, place, scores[:, before])
+    waves = waves_of(values)
+    of_class = class_features(waves, place, classes)
+    of_level = levels_of(told, waves)
+    features = features_of(of_class, of_level, place, scores[:, before])
     kinds, counts = np.unique(values, return_counts=True)
     tied = kinds[counts > _TIED]
     line = None
     spread = counts[counts > _TIED].sum() < len(values) / 2
-    many = len(kinds) > _LEVELS and counts.max() <= _EVEN * len(values)
+    many = len(kinds) > LEVELS and counts.max() <= _EVEN * len(values)
     if guarded and len(before) and (spread or many):
         line, values = _line(features[:, : of_class.shape[1] + len(before)], values)
         tied = np.empty(0)
     goal = values[:, None]
     if guarded:
-        goal = waves if line is None else _waves(values / max(float(values.std()), 1e-9))
+        goal = waves if line is None else waves_of(values / max(float(values.std()), 1e-9))
     grove = tuple(_grown(features, goal, values, field, rng, guarded=guarded, lined=lined) for field in fields)
     loose = np.sort(values[~np.isin(values, tied)]) if guarded else np.empty(0)
     return _Column(column, before, of_class, of_level, line, grove, tied, loose)
@@ -202,19 +204,6 @@ def _grown(
     return Leaves.filled(tree, features, values, rng, lined=lined)
 
 
-@dataclass(frozen=True)
-class _Levels:
-    """What an earlier column's levels say of this one: (k,) their scores, and the (k, f) means of the waves there."""
-
-    position: int
-    scores: Floats
-    means: Floats
-
-    def of(self, column: Floats) -> Floats:
-        """(m, f) the nearest level's means."""
-        return self.means[np.searchsorted((self.scores[1:] + self.scores[:-1]) / 2.0, column)]
-
-
 def _least(rows: int, grown: int) -> int:
     """Rows in a leaf, of those a tree is grown on: in proportion to those in a leaf of all rows, and 25 at least."""
     return max(LEAF, round(LEAF * float((rows / _LARGE) ** _GROWTH) * grown / rows))
@@ -225,22 +214,6 @@ def _some(rows: int, share: float, rng: np.random.Generator) -> NDArray[np.intp]
     if share >= 1.0:
         return np.arange(rows)
     return np.sort(rng.choice(rows, max(1, round(share * rows)), replace=False))
-
-
-def _levels_of(before: Floats, waves: Floats) -> tuple[_Levels, ...]:
-    """Of columns with few distinct scores; one that few rows hold says what the whole table does."""
-    found = []
-    for position, column in enumerate(before.T):
-        levels, place = np.unique(column, return_inverse=True)
-        if 3 <= len(levels) <= _LEVELS:
-            means = _class_features(waves, place, len(levels))
-            means[:-1][np.bincount(place) < LEAST] = means[-1]
-            found.append(_Levels(position, levels, means[:-1]))
-    return tuple(found)
-
-
-def _features(of_class: Floats, of_level: tuple[_Levels, ...], place: NDArray[np.intp], before: Floats) -> Floats:
-    return np.column_stack([of_class[place], before, *(levels.of(before[:, levels.position]) for levels in of_level)])
 
 
 def _related(scores: Floats) -> Floats:
@@ -266,29 +239,6 @@ def _most_related_next(related: Floats) -> list[int]:
         strongest = np.maximum(strongest, related[order[-1]])
         strongest[order] = -1.0
     return order
-
-
-def _waves(normal: Floats) -> Floats:
-    """(n, 3) cosines of the probability of normal scores: their means in a leaf tell its distribution, coarsely.
-
-    So squared error in them is a distance between distributions, and a tree splits where spread or shape change too.
-    """
-    return np.cos(np.pi * ndtr(normal)[:, None] * np.arange(1, _WAVES + 1))
-
-
-def _class_features(waves: Floats, place: NDArray[np.intp], classes: int) -> Floats:
-    """(classes + 1, f) what tells a tree the class: means of the waves there; last the whole table, for a class unseen.
-
-    A class of fewer than 16 rows is filled up with rows of the whole table, lest its mean be a patient.
-    Ordered by mean, many classes are split as well as by trying all their subsets (Breiman et al., Classification and
-    regression trees, 1984, section 4.2.2).
-    """
-    sums = np.column_stack([np.bincount(place, weights=wave, minlength=classes) for wave in waves.T])
-    sizes = np.bincount(place, minlength=classes)
-    whole = waves.mean(axis=0)
-    lacking = np.maximum(LEAST - sizes, 0)[:, None]
-    features = np.vstack([(sums + lacking * whole) / (sizes[:, None] + lacking), whole])
-    return features if classes > 2 else features[:, :1]
 
 
 def _line(features: Floats, values: Floats) -> tuple[Floats, Floats]:

@@ -42,19 +42,21 @@ def draw_latents(lower: Floats, upper: Floats, fixed: Floats, rng: np.random.Gen
     columns = np.flatnonzero(wide.any(axis=0))
     everything = np.hstack([scores, _standardised(fixed)])
     for _ in range(sweeps if len(columns) else 0):
-        precision, centre, scale = _precision(everything)
+        standard, precision, centre, scale = _precision(everything)
         for j in columns:
             rows = slice(None) if wide[:, j].all() else np.flatnonzero(wide[:, j])
             pull = -precision[:, j] / precision[j, j]
             pull[j] = 0.0
-            others = (everything[rows] - centre) / scale
-            mean = centre[j] + scale[j] * (others @ pull)
+            mean = centre[j] + scale[j] * (standard[rows] @ pull)
             deviation = scale[j] / np.sqrt(precision[j, j])
-            everything[rows, j] = _truncated(mean, deviation, lower[rows, j], upper[rows, j], rng)
+            drawn = _truncated(mean, deviation, lower[rows, j], upper[rows, j], rng)
+            everything[rows, j] = drawn
+            standard[rows, j] = (drawn - centre[j]) / scale[j]
     return everything[:, :d]
 
 
-def _precision(rows: Floats) -> tuple[Floats, Floats, Floats]:
+def _precision(rows: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    """Standardised rows, the precision matrix of them, and the means and deviations they had."""
     centre = rows.mean(axis=0)
     scale = rows.std(axis=0)
     scale[scale < 1e-9] = 1.0
@@ -62,7 +64,7 @@ def _precision(rows: Floats) -> tuple[Floats, Floats, Floats]:
     n, d = rows.shape
     ridge = max(_RIDGE, d / (d + n))
     correlation = (1.0 - ridge) * (standard.T @ standard / n) + ridge * np.eye(d)
-    return np.linalg.inv(correlation), centre, scale
+    return standard, np.linalg.inv(correlation), centre, scale
 
 
 def _truncated(mean: Floats, deviation: float, lower: Floats, upper: Floats, rng: np.random.Generator) -> Floats:
