@@ -21,11 +21,11 @@ from audit.neighbours import Matrix, Nearest, Rows, SamePerson
 STEPS = 63  # of the grid, from 0 to 1; four gaps of so many steps fit in a byte
 MISSING = 2 * STEPS  # so far from any number that the gap counts 1, and 0 to another missing one
 CELLS = 4_000_000  # sums held at a time, but
-FEWEST, BLOCK = 16, 512  # query rows at a time, at least and at most
+FEWEST, BLOCK = 16, 128  # query rows at a time, at least and at most
 TILE = 524_288  # pairs summed at a time: they stay in the cache
-FEW = 0.08  # share of pairs left over from which on they are looked at one by one
+FEW = 0.02  # share of pairs left over from which on they are looked at one by one
 TRIED = 64, 1_024  # queries and rows that tell which columns to begin with
-PARTS = 8  # the best of so many parts of the table are measured first
+PARTS = 4  # the best of so many parts of the table are measured first
 TOGETHER = 4  # columns between two looks at what is left
 ROUNDING = 1e-9  # of a step
 
