@@ -1,9 +1,10 @@
 """Can these measures fail on these tables, and do they spare a fresh sample? Positive and negative controls (I-16).
 
 Candidates whose truth is known are audited beside the real one, at sizes this table allows. *Planted* leaks of four
-kinds (``audit.plants``): a measure must see each kind it claims to see. *Fresh*: half of the holdout, which no
-synthesizer touched, held against train and the other half; a measure must not object to it. A measure that fails
-either is void: its numbers on the candidate mean nothing here. Each plant is shown only to the measures that claim it.
+kinds (``audit.plants``): a measure must see each kind it claims to see, but where that exposes next to nobody. *Fresh*:
+half of the holdout, which no synthesizer touched, held against train and the other half; a measure must not object to
+it. A measure that fails either is void: its numbers on the candidate mean nothing here. Each plant is shown only to the
+measures that claim it.
 
 Some leaks expose somebody only where what is known sets people apart, or where rounding leaves lines straight, which
 is not so on every table. What such a plant exposes here is counted first (``audit.stakes``), and the figure must say
@@ -162,6 +163,11 @@ class _Asked:
         """Whether a right figure surely moves by ``EXPOSED``."""
         return self.stake.least >= EXPOSED
 
+    @property
+    def empty(self) -> bool:
+        """Whether the plant exposes next to nothing; that it cannot be told how much is no excuse."""
+        return self.stake.exposed < EXPOSED
+
 
 def _measure(candidate: AuditTables, places: Iterable[str], rng: np.random.Generator) -> dict[str, Measurement]:
     """What the measures at these places of the registry say; one that raises says nothing."""
@@ -227,7 +233,7 @@ def _control(
 ) -> Control:
     own = asked.get(name)
     missed = {plant: _missed(plant, found, plan, weak.get(plant)) for plant, found in planted.items()}
-    nothing = [plant for plant, each in weak.items() if missed[plant] and not each.fault and not each.worth]
+    nothing = [plant for plant, each in weak.items() if missed[plant] and not each.fault and each.empty]
     shown = {plant: found for plant, found in planted.items() if plant not in nothing}
     if own is not None and own.said is not None:
         shown[plan.on] = own.said
@@ -262,7 +268,7 @@ def _missed(plant: Plant, found: Measurement, plan: Plan, counted: _Asked | None
         return f"it could not be tried on planted {plant}: {found.reason}"
     if counted is not None and counted.fault:
         return counted.fault
-    enough = SHIFT if counted is None else min(SHIFT, SAID * counted.stake.least)
+    enough = SHIFT if counted is None else min(SHIFT, SAID * max(counted.stake.least, 0.0))
     moved = found.value - plan.innocent
     if moved > 0 if plan.counted else moved >= enough and found.lower > plan.innocent:
         return ""

@@ -148,16 +148,17 @@ class _Search:
             np.linspace(0, len(each) - 1, min(count, len(each))).astype(np.int64)
             for each, count in zip((queries, table), TRIED, strict=True)
         )
-        gaps = [
-            self._gaps(column, queries.steps[column, some][:, None], table.steps[column, rows])
-            for column in range(table.columns)
-        ]
-        order = np.argsort([-float(gap.mean()) for gap in gaps], kind="stable")
-        whole = np.sum(gaps, axis=0, dtype=np.int64)
+        mine, theirs = queries.steps[:, some], table.steps[:, rows]
+        telling, whole = np.empty(table.columns), np.zeros((len(some), len(rows)), dtype=np.int64)
+        for column in range(table.columns):
+            gap = self._gaps(column, mine[column][:, None], theirs[column])
+            telling[column] = gap.mean()
+            whole += gap
+        order = np.argsort(-telling, kind="stable")
         least = whole.min(axis=1, initial=STEPS * table.columns, where=whole > 0)[:, None]
         total, self._dense = np.zeros_like(whole), len(order)
         for place, column in enumerate(order):
-            total += gaps[column]
+            total += self._gaps(column, mine[column][:, None], theirs[column])
             if (total <= least).mean() <= FEW:
                 self._dense = place + 1
                 break

@@ -11,7 +11,7 @@ PLANTS: tuple[Plant, ...] = (
     "outliers",
     "lines",
     "overfit",
-)  # those that show on any table; the other three do on some
+)  # those that show on nearly any table; the other three do on some
 
 SPREADS = 4  # standard errors a right figure may fall short by
 
@@ -21,7 +21,8 @@ class Plan:
     """How one measurement is tried out on planted leaks and on a fresh real sample.
 
     ``innocent`` is its value without leak, ``voids`` every measurement name that falls with it. ``sees`` are the
-    plants that must show on any table where the measure works. ``staked`` are the figures that must show the plant
+    plants that must show on any table where the measure works; two figures are excused (``audit.stakes.SHOWN``) where
+    the plant exposes next to nobody by them. ``staked`` are the figures that must show the plant
     ``on`` wherever it exposes anybody: ``audit.stakes`` counts on the control's own tables what each must say, and a
     figure that must say next to nothing has nothing to see. With neither, only the fresh sample is asked. With
     ``counted``, a value above the innocent one is enough to have seen what must show on any table. With ``queried``,

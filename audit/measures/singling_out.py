@@ -79,8 +79,9 @@ def singling_out(tables: AuditTables, rng: np.random.Generator) -> tuple[Measure
         if not len(made.predicates):
             continue
         guessed = suggest(blind, known, np.random.default_rng(seeds)).predicates
-        train, control = (_arm(made.predicates, people[side], cut) for side in REAL)
-        by_chance = _arm(guessed, people["train"], cut).rate if len(guessed) else 0.0
+        rows = len(released.person)
+        train, control = (_arm(made.predicates, people[side], cut, rows) for side in REAL)
+        by_chance = _arm(guessed, people["train"], cut, rows).rate if len(guessed) else 0.0
         attacks[label] = Attack(train, control, by_chance, len(made.predicates), made.share, scale)
     if not attacks:
         reason = "no value and no combination of columns fits exactly one released row: there is nothing to attack with"
@@ -205,8 +206,8 @@ def _alone(predicates: Predicates, table: Population) -> Predicates:
     return predicates.take(np.flatnonzero(table.meet(predicates, 0)[0] == 1))
 
 
-def _arm(predicates: Predicates, population: Population, cut: int) -> Arm:
-    """How many of the predicates single somebody out, with the variance over people."""
+def _arm(predicates: Predicates, population: Population, cut: int, rows: int) -> Arm:
+    """How many of the predicates, made of so many released rows, single somebody out, with the variance over people."""
     count, predicate, person = population.meet(predicates, CROWD)
     alone = alone_by_chance(count, population.people, cut)
     without = alone_by_chance(np.maximum(count - 1, 0), population.people, cut)
@@ -216,4 +217,4 @@ def _arm(predicates: Predicates, population: Population, cut: int) -> Arm:
     jackknife = float(((change - change.mean()) ** 2).sum()) * (n - 1) / n
     together = float((change**2).sum() - (each**2).sum())
     variance = min(jackknife, rate * (1 - rate) / len(predicates) + max(together, 0.0))
-    return Arm(rate, variance, n, min(n, len(predicates)))
+    return Arm(rate, variance, n, min(n, len(predicates), rows))

@@ -341,6 +341,22 @@ def test_a_weak_plant_is_asked_for_what_it_exposes(rng: np.random.Generator, mon
 
 
 @pytest.mark.parametrize("broken", [says_nothing, takes_one_side_for_the_other])
+def test_what_cannot_be_told_is_no_excuse(
+    broken: Callable[[Measure], Measure], rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two columns tell people apart and five do not: half of them are joined, but how many depends on the halves."""
+    few(monkeypatch, "linkability")
+    monkeypatch.setitem(controls.REGISTRY, "linkability", broken(REGISTRY["linkability"]))
+    frames = []
+    for _ in range(3):
+        numbers = {"hb": np.round(rng.normal(14, 2, 200), 3), "weight": np.round(rng.normal(75, 15, 200), 2)}
+        flags = {f"c{k}": levels(rng.choice(["n", "y"], 200, p=[0.7, 0.3]), "ny") for k in range(5)}
+        frames.append(pd.DataFrame({**numbers, **flags}))
+    (control,) = run_controls(put_together(*frames), rng)
+    assert "planted copies in 200 rows were not seen" in control.fault
+
+
+@pytest.mark.parametrize("broken", [says_nothing, takes_one_side_for_the_other])
 def test_a_broken_segment_share_is_void_where_numbers_tell_lines(
     broken: Callable[[Measure], Measure], rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:

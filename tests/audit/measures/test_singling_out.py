@@ -116,7 +116,7 @@ def test_the_variance_covers_what_other_people_would_give(rng: np.random.Generat
     arms = []
     for _ in range(400):
         people = pd.DataFrame({"x": rng.integers(0, 200, 200).astype(np.float64)})
-        arms.append(_arm(predicates, Population.of(people, np.arange(200), dictionary), 200))
+        arms.append(_arm(predicates, Population.of(people, np.arange(200), dictionary), 200, 200))
     true = float(np.var([arm.rate for arm in arms]))
     assert 0.7 * true < np.mean([arm.variance for arm in arms]) <= 0.25 / 200
 
