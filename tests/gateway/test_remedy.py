@@ -181,7 +181,8 @@ def test_a_mended_release_says_so_and_is_measured_again_at_half_the_error(mendin
     assert evidence["remedies"]["replaced"] >= 12
     first = {each["name"]: each["value"] for each in evidence["remedies"]["firstMeasured"]}
     again = {each["name"]: each["value"] for each in evidence["measurements"]}
-    assert first["exact_copy_excess"] == pytest.approx(12 / 150, abs=5e-4)  # by the chance that each is a copy
+    # twelve rows, each by the chance that it is a copy: by some splits a hundredth less, and eleven would be 0.073
+    assert 11.5 / 150 < first["exact_copy_excess"] <= 12 / 150
     assert again["exact_copy_excess"] <= 0
     assert "rows coarsened" in (evidence_of(mending) / "report.html").read_text(encoding="utf-8")
     verified = mending.run("verify", mending.folder / "bundle", "--key", mending.public_key, "--json")
