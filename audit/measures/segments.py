@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from audit.columns import Cells
 from audit.intervals import clopper_pearson, share_interval, touched_variance
 from audit.measures.copies import REAL, excess_interval
 from audit.neighbours import SAME, Reference, Rows, farther, several
 from audit.outcome import FEWEST, UNEVEN, measured, too_few, void_all
 from audit.plan import Plan
 from audit.sides import REFERENCE_ROWS, Side, draw_people
-from audit.straight import Straight, straighten
+from audit.straight import straighten
 from audit.tables import AuditTables
 from policies import Measurement
 
@@ -106,7 +107,7 @@ class _Drawn:
     def __init__(self, tables: AuditTables, rng: np.random.Generator) -> None:
         self.size = min(len(tables.train), len(tables.holdout), REFERENCE_ROWS)
         straight = straighten(tables)
-        self._rows: dict[Side, Straight] = {}
+        self._rows: dict[Side, Cells] = {}
         self._table: dict[Side, Reference] = {}
         self._people: dict[Side, Rows] = {}
         self.queries: dict[Side, Rows] = {}
@@ -162,7 +163,7 @@ def _opposite(queries: Floats, reference: Floats, near: Rows) -> tuple[Rows, Row
     return first, second
 
 
-def _squared_departure(rows: Straight, reference: Straight, first: Rows, second: Rows) -> Floats:
+def _squared_departure(rows: Cells, reference: Cells, first: Rows, second: Rows) -> Floats:
     """Squared distance (q, p) of each row to the segment between the two people of each of its pairs."""
     result = np.empty(first.shape)
     width = max(first.shape[1] * (rows.numbers.shape[1] + rows.codes.shape[1]), 1)

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from audit import plants
+from audit.columns import Cells
 from audit.measures.segments import NAMES, _opposite, _squared_departure, segments
-from audit.straight import Straight, straighten
+from audit.straight import straighten
 from audit.tables import AuditTables
 from policies import Measurement
 from tests.audit.tables import levels, patients, put_together
@@ -36,13 +37,13 @@ def between(train: pd.DataFrame, holdout: pd.DataFrame, count: int, rng: np.rand
     return plants.on_lines(train, tables.dictionary, tables.matrices["train"], tables.people["train"], start, rng)
 
 
-def row(numbers: list[float], codes: list[int]) -> Straight:
-    return Straight(np.array([numbers]), np.array([codes], dtype=np.int64))
+def row(numbers: list[float], codes: list[int]) -> Cells:
+    return Cells(np.array([numbers]), np.array([codes], dtype=np.int64))
 
 
 def test_the_departure_is_worked_out_by_hand() -> None:
     """From (0, 0) to (4, 0): (1, 2) is 2 off; (6, 0) lies beyond the end, 2 off; a level of neither end adds 2."""
-    ends = Straight(np.array([[0.0, 0.0], [4.0, 0.0]]), np.array([[1], [2]]))
+    ends = Cells(np.array([[0.0, 0.0], [4.0, 0.0]]), np.array([[1], [2]]))
     first, second = np.array([[0]]), np.array([[1]])
     assert _squared_departure(row([1.0, 2.0], [1]), ends, first, second)[0, 0] == pytest.approx(4.0)
     assert _squared_departure(row([6.0, 0.0], [2]), ends, first, second)[0, 0] == pytest.approx(4.0)
@@ -50,7 +51,7 @@ def test_the_departure_is_worked_out_by_hand() -> None:
 
 
 def test_a_missing_number_must_be_that_of_an_end() -> None:
-    ends = Straight(np.array([[0.0, np.nan], [4.0, 1.0]]), np.zeros((2, 0), dtype=np.int64))
+    ends = Cells(np.array([[0.0, np.nan], [4.0, 1.0]]), np.zeros((2, 0), dtype=np.int64))
     first, second = np.array([[0]]), np.array([[1]])
     for second_number, expected in ((np.nan, 0.0), (1.0, 0.0), (0.5, 2.0)):
         found = _squared_departure(row([1.0, second_number], []), ends, first, second)
