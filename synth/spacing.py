@@ -7,8 +7,9 @@ no row is refused for being near to somebody, but rows as near are made as rare 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,10 +97,8 @@ class Spacing:
         ----------
         Weighted sampling without replacement: Efraimidis and Spirakis, Information Processing Letters 97 (2006).
         """
-        if len(self.learned) > MANY:
-            nearness = nearest_by_landmarks(rows, self.learned, rng) / _room(rows, rng, by_landmarks=True)
-        else:
-            nearness = nearest(rows, self.learned) / _room(rows, rng)
+        search = partial(nearest_by_landmarks, rng=rng) if len(self.learned) > MANY else nearest
+        nearness = search(rows, self.learned) / _room(rows, rng, search)
         ranks = np.empty(len(rows), dtype=np.intp)
         ranks[np.argsort(nearness, kind="stable")] = np.arange(len(rows))
         keys = rng.standard_exponential(len(rows)) / self.odds[ranks * len(self.odds) // max(len(rows), 1)]
@@ -124,17 +123,14 @@ def _nearnesses(
     return nearest(rows, fit) / room, nearest(rows, validation) / room
 
 
-def _room(rows: Small, rng: np.random.Generator, *, by_landmarks: bool = False) -> Floats:
+def _room(rows: Small, rng: np.random.Generator, search: Callable[..., Floats] = nearest) -> Floats:
     """Distance of each row to the fifth nearest of some of them; 1 where there is none."""
     some = np.sort(rng.permutation(len(rows))[:_SPACED_ROWS])
     if len(some) <= _NEIGHBOUR:
         return np.ones(len(rows))
     own = np.full(len(rows), -1, dtype=np.intp)
     own[some] = np.arange(len(some))
-    if by_landmarks:
-        room = nearest_by_landmarks(rows, rows[some], rng, own, _NEIGHBOUR)
-    else:
-        room = nearest(rows, rows[some], own, _NEIGHBOUR)
+    room = search(rows, rows[some], own=own, place=_NEIGHBOUR)
     return np.where(room > 0, room, 1.0)
 
 
