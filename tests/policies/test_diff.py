@@ -224,6 +224,9 @@ def pairs(draw: st.DrawFn) -> tuple[Policy, Policy]:
             limits_b = {key: limit for key, limit in a.limits.items() if key != name}
             if name in other.limits or not limits_b:
                 limits_b[name] = draw(limits())
+            if all(limit.most_rows is not None for limit in limits_b.values()):  # which no policy may have
+                first = min(limits_b)
+                limits_b[first] = limits_b[first].model_copy(update={"most_rows": None})
             update["limits"] = limits_b
         else:
             update[field] = getattr(other, field)
