@@ -18,6 +18,7 @@ parameters, Biometrika 40 (1953): 2 N2 / N for all that was seen once.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -54,15 +55,44 @@ def chance_of_copying(tables: AuditTables, rng: np.random.Generator) -> Floats:
     than ``ASKED`` different rows have an equal, those that are not drawn have weight 1.
     """
     rows = identical_rows(tables)
-    met = np.intersect1d(rows["released"], np.concatenate([rows["train"], rows["holdout"]]))
+    met = _met(rows, rows["released"])
     if not len(met):
         return np.zeros(len(rows["released"]))
     asked = met if len(met) <= ASKED else np.sort(rng.choice(met, ASKED, replace=False))
     weight = np.ones(len(met))
-    expected = len(tables.train) * _Density.of(tables, rng).chance(asked)
-    weight[np.searchsorted(met, asked)] = COPIED / (COPIED + expected)
-    place = np.minimum(np.searchsorted(met, rows["released"]), len(met) - 1)
-    result: Floats = np.where(met[place] == rows["released"], weight[place], 0.0)
+    weight[np.searchsorted(met, asked)] = COPIED / (COPIED + _coincidences(tables, asked, rng))
+    return _by_row(rows["released"], met, weight, 0.0)
+
+
+def evidence_of_copying(tables: AuditTables, asked: Codes, rng: np.random.Generator) -> Floats:
+    """Log likelihood ratio (q,) of each of these released rows as a copy of some train person to a coincidence.
+
+    ``1 / s``, see :func:`chance_of_copying`: a copy is of any train row alike; ``s`` with an allowance for what kernels
+    say too little. Minus infinity where no real row equals it. All rows are told: time goes with how many are asked.
+    """
+    rows = identical_rows(tables)
+    released = rows["released"][asked]
+    met = _met(rows, released)
+    if not len(met):
+        return np.full(len(released), -np.inf)
+    expected = np.maximum(ALLOWANCE * _coincidences(tables, met, rng), np.finfo(np.float64).tiny)
+    return _by_row(released, met, -np.log(expected), -np.inf)
+
+
+def _met(rows: Mapping[Side, Codes], released: Codes) -> Codes:
+    """The different ones of these released rows that a real row equals, ascending."""
+    return np.intersect1d(released, np.concatenate([rows[side] for side in REAL]))
+
+
+def _coincidences(tables: AuditTables, asked: Codes, rng: np.random.Generator) -> Floats:
+    """How many of as many strangers as train has rows would hold each of these rows (q,)."""
+    return len(tables.train) * _Density.of(tables, rng).chance(asked)
+
+
+def _by_row(released: Codes, met: Codes, found: Floats, otherwise: float) -> Floats:
+    """What was ``found`` of the rows ``met``, for each of the released rows; of the others ``otherwise``."""
+    place = np.minimum(np.searchsorted(met, released), len(met) - 1)
+    result: Floats = np.where(met[place] == released, found[place], otherwise)
     return result
 
 

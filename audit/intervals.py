@@ -61,6 +61,23 @@ def difference_of_shares(first: float, n_first: float, second: float, n_second: 
     )
 
 
+def difference_of_counts(first: int, second: int, ratio: float, confidence: float) -> Interval:
+    """Interval of ``first - ratio * second``, where both were counted; ``ratio`` scales second's exposure to first's.
+
+    The counts are taken as Poisson: given their sum, the first is binomial, and its share has an exact interval. Both
+    zero means exactly zero.
+
+    References
+    ----------
+    Przyborowski and Wilenski, Homogeneity of results in testing samples from Poisson series, Biometrika 31 (1940).
+    """
+    total = first + second
+    if not total:
+        return 0.0, 0.0
+    low, high = clopper_pearson(first / total, total, confidence)
+    return total * (low - (1 - low) * ratio), total * (high - (1 - high) * ratio)
+
+
 def difference_of_means(
     first: Floats, second: Floats, confidence: float, *, low: float = -math.inf, high: float = math.inf
 ) -> Interval:

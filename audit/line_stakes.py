@@ -11,6 +11,7 @@ from audit.pair_search import has_pair
 from audit.plan import Stake
 from audit.straight import straighten
 from audit.tables import AuditTables
+from audit.traced import of_rows
 
 FEWEST = 4  # numbers, below which too many lines nearly meet by chance
 ENOUGH = 10  # pencils, to count on any to be found
@@ -41,12 +42,15 @@ def on_lines(tables: AuditTables, _: np.random.Generator) -> dict[str, Stake]:
 def mixed(tables: AuditTables, rng: np.random.Generator) -> dict[str, Stake]:
     """``two_parent_excess`` of rows on lines: share of those that no two holdout people have between them.
 
+    ``traced_to_two`` is a number of them.
+
     Two people have a row between them if its every category is that of one of them, and no number lies below or above
     both; a number that is missing on one side only is no objection where it is the row's that is known. Where strangers
     have the row between them too, nobody can tell whose it is. Counted on a sample of at most ``ASKED`` rows.
     """
     share, spread = _alone(tables, rng)
-    return {"two_parent_excess": Stake(share, spread, part=TOLD)}
+    counted = of_rows(share, len(tables.released), spread)
+    return {"two_parent_excess": Stake(share, spread, part=TOLD), "traced_to_two": counted}
 
 
 def leaning(tables: AuditTables, rng: np.random.Generator) -> Stake:

@@ -11,13 +11,14 @@ from audit.measures.copies import REAL
 from audit.plan import Stake
 from audit.sides import Side
 from audit.tables import AuditTables
+from audit.traced import of_rows
 
 APART = 1.0  # standard deviations off in some number, by which somebody with the same categories is somebody else
 TOLD = 0.12  # part of those with nobody beside them whom noise explains better than people's likeness, at the least
 
 
 def near(tables: AuditTables, _: np.random.Generator) -> dict[str, Stake]:
-    """``one_parent_excess`` of train, copied row by row with noise.
+    """``one_parent_excess`` of train, copied row by row with noise, and ``traced_to_one``, of which it is a number.
 
     Share of rows that equal no real row, and with which nobody but the copied person agrees in all categories and
     within a standard deviation in all numbers, gaps being alike.
@@ -30,7 +31,8 @@ def near(tables: AuditTables, _: np.random.Generator) -> dict[str, Stake]:
         if side == "train":
             beside &= tables.people["train"][: len(beside), None] != tables.people["train"]
         alone &= ~beside.any(axis=1)
-    return {"one_parent_excess": Stake(float((different & alone).mean()), part=TOLD)}
+    share = float((different & alone).mean())
+    return {"one_parent_excess": Stake(share, part=TOLD), "traced_to_one": of_rows(share, len(different))}
 
 
 def _beside(tables: AuditTables, side: Side) -> NDArray[np.bool_]:

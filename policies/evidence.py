@@ -20,6 +20,7 @@ ATTACKS: dict[str, tuple[str, ...]] = {
         "partial_copy_excess",
         "replicated_uniques",
         "one_parent_excess",
+        "traced_to_one",
         "cumulative_near_copy_excess",
     ),
     "classes of real patients": (
@@ -32,7 +33,7 @@ ATTACKS: dict[str, tuple[str, ...]] = {
         "all_columns_homogeneity_excess",
     ),
     "singling out, linkability, inference": ("singling_out", "linkability", "attribute_inference"),
-    "reconstruction": ("line_reconstruction", "segment_share", "segment_excess", "two_parent_excess"),
+    "reconstruction": ("line_reconstruction", "segment_share", "segment_excess", "two_parent_excess", "traced_to_two"),
 }
 
 

@@ -11,7 +11,14 @@ from scipy.special import gammaln
 
 from audit.classes import identical_rows
 from audit.coincidence import chance_of_copying
-from audit.intervals import Interval, clopper_pearson, clustered_variance, difference_of_shares, touched_variance
+from audit.intervals import (
+    Interval,
+    clopper_pearson,
+    clustered_variance,
+    difference_of_counts,
+    difference_of_shares,
+    touched_variance,
+)
 from audit.neighbours import Rows, within
 from audit.outcome import FEWEST, measured, too_few
 from audit.plan import Plan
@@ -130,9 +137,7 @@ def rare_copies(tables: AuditTables, rng: np.random.Generator) -> Measurement:
         rare.append(int(alone.sum()))
     ratio = sides.rows("train") / sides.rows("holdout")
     copied, chance = counts[0], counts[1] * ratio
-    total = sum(counts)
-    low, high = clopper_pearson(counts[0] / total, total, tables.confidence) if total else (0.0, 0.0)
-    interval = (total * (low - (1 - low) * ratio), total * (high - (1 - high) * ratio)) if total else (0.0, 0.0)
+    interval = difference_of_counts(copied, counts[1], ratio, tables.confidence)
     method = f"{sides.rows('released')} released rows against {rare[0]} isolated train and {rare[1]} holdout rows"
     return measured("rare_copies", copied - chance, interval, tables.confidence, sides.rows("released"), method)
 

@@ -22,10 +22,11 @@ from audit.rounding import half_steps
 from audit.row_kernels import Kernels
 from audit.sides import SIDES, Side, draw_people
 from audit.tables import AuditTables
+from audit.traced import beyond_doubt, counted
 from policies import Measurement
 
-NAMES = ("two_parent_excess",)
-CONTROLS = {"two_parent_excess": Plan(0.0, NAMES, staked=NAMES, on="lines")}
+NAMES = ("two_parent_excess", "traced_to_two")
+CONTROLS = {name: Plan(0.0, (name,), staked=(name,), on="lines") for name in NAMES}
 
 MOST_ROWS = 2_500  # real rows of a table whose pairs are all tried; of more, some say nothing of the others
 NEAR = 10  # people nearest to each: SMOTE mixes those, and by default five
@@ -43,6 +44,9 @@ Flags = NDArray[np.bool_]
 
 def two_parents(tables: AuditTables, rng: np.random.Generator) -> tuple[Measurement, ...]:
     """``two_parent_excess``: share of released rows unusually well explained by two train people, less by two others.
+
+    ``traced_to_two``: the number, of up to ``QUERIES``, that are two train people's beyond doubt (``audit.traced``),
+    less holdout's.
 
     A pair explains a row with the chance that a point drawn on the line between the two, its numbers rounded as their
     columns are and its categories tossed between the ends, is that row. The mean over all pairs of train, half of it
@@ -81,24 +85,30 @@ def two_parents(tables: AuditTables, rng: np.random.Generator) -> tuple[Measurem
     n, confidence = len(drawn.queries["released"]), tables.confidence
     told = strangers[~np.isnan(strangers)]
     usual = max(float(np.quantile(told, 1 - np.clip(2 / min(n, STRANGERS), *UNUSUAL), method="higher")), 0.0)
+    mark = max(usual, beyond_doubt(told, n))
     explained: dict[Side, Flags] = {}
+    traced: list[int] = []
     touched: list[Rows] = []
     points = drawn.points
     for side in REAL:
         ratio, *ends = drawn.ratio("released", side)
         explained[side] = ratio > usual
+        traced.append(int((ratio > mark).sum()))
         for end in ends:  # a row that nobody explains shares no parent
             touched.append(np.where(explained[side], drawn.ids(side, end), points + np.arange(n)))
             points += n
     difference = explained["train"].astype(np.float64) - explained["holdout"]
     variance = touched_variance([((difference - difference.mean()) / n, touched)], points)
-    counted = float(explained["train"].mean())
+    most = float(explained["train"].mean())
     if scale > 1 or n < len(tables.released):
-        counted = min(scale * clopper_pearson(counted, n, confidence)[1], 1.0)
-    value = min(scale * float(difference.mean()), counted)
-    interval = excess_interval(difference, variance, scale, counted, confidence)
+        most = min(scale * clopper_pearson(most, n, confidence)[1], 1.0)
+    value = min(scale * float(difference.mean()), most)
+    interval = excess_interval(difference, variance, scale, most, confidence)
     method = f"{n} released rows against all pairs of {size} train and of as many holdout rows"
-    return (measured("two_parent_excess", value, interval, confidence, n, method),)
+    return (
+        measured("two_parent_excess", value, interval, confidence, n, method),
+        counted("traced_to_two", (traced[0], traced[1]), n, confidence, f"{method}; counted", scale=scale),
+    )
 
 
 class _Drawn:

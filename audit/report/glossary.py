@@ -251,6 +251,24 @@ GLOSSARY: dict[str, Entry] = {
         "The share of synthetic rows that one train person, with noise on the numbers, explains unusually well, minus "
         "the same for holdout people.",
     ),
+    "traced_to_two": Entry(
+        "Rows traced to two people",
+        "How many synthetic rows, of up to 2,500 looked at, are mixtures of two train people beyond doubt, beyond what "
+        "happens for holdout people.",
+        "lower is safer",
+        None,
+        None,
+        True,
+    ),
+    "traced_to_one": Entry(
+        "Rows traced to one person",
+        "How many synthetic rows, of up to 2,500 looked at, are one train person's beyond doubt, copied or with noise "
+        "on the numbers, beyond what happens for holdout people.",
+        "lower is safer",
+        None,
+        None,
+        True,
+    ),
     "line_reconstruction": _excess(
         "People rebuilt from lines",
         "The share of train people on whom lines through synthetic rows meet, which rebuilds them, minus the same for "

@@ -1,0 +1,64 @@
+"""How many released rows are somebody's beyond doubt, and how many more of them are train people's than others'?
+
+A share needs many rows to stand out, and three patients in a release of two hundred and fifty rows are few. But each of
+them may be beyond doubt by itself: likelier by far as that patient's than as anybody's. Such rows are counted one by
+one. In an honest release there are next to none, so that a count of three says what a share cannot.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audit.intervals import clopper_pearson, difference_of_counts
+from audit.outcome import measured
+from audit.plan import Stake
+from policies import Measurement
+
+SURE = 5.0  # likelihood ratio beyond doubt, in numbers of rows that are asked about
+TRACED = 0.05  # part of those whom a leak exposes that is beyond doubt, at the least
+
+Floats = NDArray[np.float64]
+
+
+def beyond_doubt(strangers: Floats, rows: int) -> float:
+    """Log likelihood ratio above which a row is somebody's beyond doubt, where ``rows`` are asked about.
+
+    A ratio to the density that rows are drawn from exceeds c with a chance of 1 / c at the most (Markov), so that of
+    honest rows a fifth of one is expected above it. That density is estimated, and real people come in pairs who are
+    nearly equal: where as many of the (m,) ``strangers`` as would be one in so many rows exceed it, theirs is the mark.
+    """
+    place = 1 + round(len(strangers) / rows)
+    highest = float(np.sort(strangers)[-place]) if place <= len(strangers) else -math.inf
+    return max(math.log(SURE * rows), highest)
+
+
+def counted(
+    name: str,
+    traced: tuple[int, int],
+    n: int,
+    confidence: float,
+    method: str,
+    *,
+    ratio: float = 1.0,
+    scale: float = 1.0,
+) -> Measurement:
+    """Figure ``name``: rows traced to train, minus ``ratio`` times those traced to holdout, of ``n`` asked about.
+
+    ``ratio`` is train's size over holdout's, where both are searched whole; ``scale`` is all there is over what was
+    looked at. The upper end never exceeds the rows that are traced to train, which are counted, and what the others at
+    the most hold.
+    """
+    train, holdout = traced
+    low, high = difference_of_counts(train, holdout, ratio, confidence)
+    most = train + (scale - 1) * n * clopper_pearson(train / n, n, confidence)[1]
+    value = min(scale * (train - ratio * holdout), most)
+    return measured(name, value, (scale * low, min(scale * high, most)), confidence, n, method)
+
+
+def of_rows(share: float, rows: int, spread: float = 0.0) -> Stake:
+    """What a leak that exposes this share of ``rows`` has to trace; nothing, where that would be less than one row."""
+    stake = Stake(share * rows, spread * rows, TRACED)
+    return stake if stake.least >= 1 else Stake(0.0)
