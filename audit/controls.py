@@ -79,7 +79,7 @@ def run_controls(tables: AuditTables, rng: np.random.Generator) -> tuple[Control
     tenths and of noised copies an eighth at the least, because they have to be found. The interval is not asked for:
     it speaks of other people than these, and may well reach down to the innocent value.
 
-    Two of the figures that see a leak on nearly any table (``audit.stakes.SHOWN``) cannot where many people are alike
+    Three of the figures that see a leak on nearly any table (``audit.stakes.SHOWN``) cannot where many people are alike
     in few columns. Where one did not move by 0.1, what the plant exposes is counted in the same way: if that is next to
     nothing there was nothing to see; if it is less than 0.1, moving by what has to be said of it will do.
     """

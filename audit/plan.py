@@ -21,7 +21,7 @@ class Plan:
     """How one measurement is tried out on planted leaks and on a fresh real sample.
 
     ``innocent`` is its value without leak, ``voids`` every measurement name that falls with it. ``sees`` are the
-    plants that must show on any table where the measure works; two figures are excused (``audit.stakes.SHOWN``) where
+    plants that must show on any table where the measure works; three figures are excused (``audit.stakes.SHOWN``) where
     the plant exposes next to nobody by them. ``staked`` are the figures that must show the plant
     ``on`` wherever it exposes anybody: ``audit.stakes`` counts on the control's own tables what each must say, and a
     figure that must say next to nothing has nothing to see. With neither, only the fresh sample is asked. With

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from audit.classes import coded, combine, knowledge, value_codes
 from audit.columns import common_codes, levels, numbers
 from audit.combinations import combinations
+from audit.copy_stakes import repeated
 from audit.line_stakes import leaning, met, mixed, on_lines
 from audit.link_stakes import linked
 from audit.measures.all_columns import NAMED, POINTED
@@ -159,6 +160,7 @@ STAKES: Mapping[str, Stakes] = {
 SHOWN: Mapping[str, Callable[[AuditTables, np.random.Generator], Stake]] = {
     "linkability": linked,
     "segment_share": leaning,
+    "partial_copy_excess": repeated,
 }
 
 

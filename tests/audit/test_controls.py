@@ -327,6 +327,29 @@ def test_where_a_plant_exposes_nobody_by_a_figure_there_is_nothing_to_see(
     assert "lines" in unseen(found.values())
 
 
+def test_copies_of_rows_that_many_have_expose_nobody_by_what_they_repeat(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few(monkeypatch, "partial")
+    (control,) = run_controls(put_together(*[coins(200, rng).iloc[:, :4] for _ in range(3)]), rng)
+    assert control.passed, control.fault
+    assert "planted copies would move partial_copy_excess by less than 0.05" in control.note
+
+
+@pytest.mark.parametrize("broken", [says_nothing, takes_one_side_for_the_other])
+def test_a_broken_measure_of_partial_copies_is_void_where_copies_repeat_what_hardly_anybody_has(
+    broken: Callable[[Measure], Measure], rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In five columns, where every other copy gives its person away."""
+    few(monkeypatch, "partial")
+    tables = put_together(*[vitals(200, rng) for _ in range(3)], integers=["age", "pressure"])
+    (control,) = run_controls(tables, rng)
+    assert control.fault == ""
+    monkeypatch.setitem(controls.REGISTRY, "partial", broken(REGISTRY["partial"]))
+    (control,) = run_controls(tables, rng)
+    assert "planted copies in 200 rows were not seen" in control.fault
+
+
 def test_a_weak_plant_is_asked_for_what_it_exposes(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
     """In five columns a close fit links fewer than one in ten; whoever says nothing, or the wrong side, is void."""
     few(monkeypatch, "linkability")

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from audit import plants
+from audit.copy_stakes import repeated
 from audit.line_stakes import leaning, met, on_lines
 from audit.link_stakes import linked
 from audit.measures import REGISTRY
@@ -138,6 +139,16 @@ def test_a_row_is_surely_on_its_line_where_three_numbers_are_not_rounded(
     assert stake.exposed == exposed / 2
     found = {m.name: m for m in REGISTRY["segments"](tables, rng)}
     assert found["segment_excess"].value >= stake.least
+
+
+def test_a_copy_that_hardly_anybody_could_have_stakes_its_row_and_one_of_a_crowd_nothing(
+    rng: np.random.Generator,
+) -> None:
+    train, holdout = (pd.DataFrame(rng.standard_normal((80, 4)), columns=list("wxyz")) for _ in range(2))
+    half = pd.concat([train[:40], holdout[:40] + 9], ignore_index=True)
+    assert repeated(put_together(train, holdout, half), rng).exposed == pytest.approx(0.5, abs=0.05)
+    crowd = pd.DataFrame({"x": four("ab" * 20), "y": four("ba" * 20)})
+    assert repeated(put_together(crowd, crowd, crowd), rng).exposed < 0.01
 
 
 def test_a_half_that_nobody_shares_links_its_person(rng: np.random.Generator) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from audit.measures.partial import NAMES, _frequencies, _Items, _surprise, _tree, _usual, partial_copies
 from audit.sides import SIDES
@@ -83,6 +85,55 @@ def test_an_agreement_that_many_strangers_share_is_usual() -> None:
     alone = np.concatenate([np.zeros(398), [5.0, 5.0]])  # one pair of strangers, seen from either end
     assert _usual(alone, 0.002) <= 5.0
     assert _usual(np.concatenate([np.zeros(390), np.full(10, 5.0)]), 0.002) > 5.0
+
+
+@given(
+    values=st.lists(st.sampled_from([-3.0, 0.0, 0.5, 4.0]) | st.floats(-50, 50), min_size=40, max_size=200),
+    share=st.floats(0.0005, 0.01),
+)
+def test_few_strangers_lie_above_the_mark(values: list[float], share: float) -> None:
+    strangers = np.array(values)
+    mark = _usual(strangers, share)
+    assert (strangers >= mark).sum() <= np.ceil(4 * share * len(strangers))
+    assert mark >= np.median(strangers)
+
+
+def test_the_mark_is_where_an_exponential_tail_has_the_share(rng: np.random.Generator) -> None:
+    """20,000 draws: the relative standard error of the share beyond is some 10 %, six of them are allowed."""
+    drawn = rng.exponential(size=20_000)
+    assert np.exp(-_usual(drawn, 0.001)) == pytest.approx(0.001, rel=0.6)
+
+
+def test_a_pair_of_twins_hardly_moves_the_mark(rng: np.random.Generator) -> None:
+    """By hand: 2 among the 50 largest raise their mean excess by 0.8 of about 1, and the mark by 3.2 times that."""
+    drawn = rng.exponential(size=498)
+    without, beside = _usual(drawn, 0.002), _usual(np.concatenate([drawn, [25.0, 25.0]]), 0.002)
+    assert without <= beside < without + 5.0
+
+
+def alike(rows: int, rng: np.random.Generator) -> pd.DataFrame:
+    """People with a number that every third shares with somebody, whoever they are, and sixteen columns alike."""
+    usual = {f"c{k}": levels(rng.choice(list("abc"), rows, p=[0.75, 0.2, 0.05]), "abc") for k in range(16)}
+    return pd.DataFrame({"number": rng.integers(0, 2_000, rows).astype(np.float64), **usual})
+
+
+def test_copies_of_ordinary_people_are_not_hidden_by_a_number_that_strangers_share(rng: np.random.Generator) -> None:
+    """Strangers who share the number and what is rare differ elsewhere, where a copy does not."""
+    train, holdout, fresh = (alike(800, rng) for _ in range(3))
+    found = measure(put_together(train, holdout, pd.concat([train[:80], fresh[80:]], ignore_index=True)), rng)
+    assert found.value > 0.08
+
+
+def test_a_persons_other_rows_are_no_strangers(rng: np.random.Generator) -> None:
+    """Everybody twice: the row most like a row is its person's other one, and that is passed over."""
+    twice = patients(100, rng).iloc[np.repeat(np.arange(100), 2)].reset_index(drop=True)
+    people = np.repeat(np.arange(100), 2)
+    tables = put_together(twice, twice, twice, train_people=people, holdout_people=people)
+    items = _Items(tables, {side: np.arange(200) for side in SIDES})
+    own, which = items.most(("train", np.arange(200)), "train")
+    across = items.most(("train", np.arange(200)), "holdout")[0]
+    assert (people[which] != people).all()
+    assert (own < across).mean() > 0.9
 
 
 def test_numbers_that_strangers_hardly_share_refuse_no_honest_release(rng: np.random.Generator) -> None:
