@@ -82,11 +82,14 @@ def _features(learner: Learner, fit: pd.DataFrame, test: pd.DataFrame, dictionar
         else:
             values = np.concatenate([numbers(frame, name) for frame in (fit, test)])
             parts.append(values[:, None] if learner == "gradient boosting" else _filled(values, split))
-    matrix = np.clip(np.hstack(parts).astype(np.float64), -LARGEST, LARGEST)
+    matrix = np.hstack(parts, dtype=np.float64)
+    parts.clear()  # indicators of many levels are wide: one copy is enough
+    np.clip(matrix, -LARGEST, LARGEST, out=matrix)
     if matrix.shape[1] == 0:
         matrix = np.zeros((len(matrix), 1))
     if learner == "logistic regression":
-        matrix = np.clip(StandardScaler().fit(matrix[:split]).transform(matrix), -50, 50)
+        scaler = StandardScaler(copy=False).fit(matrix[:split])
+        matrix = np.clip(scaler.transform(matrix), -50, 50, out=matrix)
     return matrix[:split], matrix[split:]
 
 

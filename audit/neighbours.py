@@ -174,6 +174,7 @@ def squared_blocks(
     """
     table = reference if isinstance(reference, Reference) else Reference(reference)
     b, largest = table.factor
+    del table, reference  # where nobody else holds them, their memory serves the blocks
     a, own = _asked(queries, b.dtype), np.einsum("ij,ij->i", queries, queries)
     slack = _rounding(b.dtype, queries.shape[1], own + largest)
     step = int(np.clip(CELLS // max(len(b), 1), FEWEST, BLOCK))

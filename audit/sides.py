@@ -25,32 +25,29 @@ ROUGH = 4  # one query in so many tells a row's spacing roughly
 
 
 class Sides:
-    """Draws of the three tables, of given sizes, with a memory of every neighbour search between them.
+    """Draws of the three tables, with a memory of every neighbour search between them.
 
     ``matrix[side]`` (m, w) and ``people[side]`` (m,) hold the drawn rows; positions everywhere count in them.
     ``drawn[side]`` (m,) says where they stand in the whole table, ``queries[side]`` at which positions measures ask.
     ``points`` is how many people there are in all; see ``ids``.
-    ``searched[side]`` are the drawn rows as a table to search. Tables given as such are taken as they are where all of
-    their rows are drawn, so that what was made of them for one search serves another.
+    ``searched[side]`` are the drawn rows as a table to search.
+
+    Parameters
+    ----------
+    draws : of each table, where the drawn rows stand in it, and these rows
+    people : of each table, whose its rows are, all of them
     """
 
     def __init__(
         self,
-        matrices: Mapping[Side, Matrix] | Mapping[Side, Reference],
+        draws: Mapping[Side, tuple[Rows, Reference]],
         people: Mapping[Side, Rows],
-        sizes: Mapping[Side, int],
         rng: np.random.Generator,
     ) -> None:
-        drawn: dict[Side, Rows] = {side: draw_people(people[side], sizes[side], rng) for side in SIDES}
-        self.drawn = drawn
-        self.searched: dict[Side, Reference] = {}
-        for side in SIDES:
-            given = matrices[side]
-            table = given if isinstance(given, Reference) else Reference(given)
-            whole = len(drawn[side]) == len(people[side])
-            self.searched[side] = table if whole else Reference(table.rows[drawn[side]], table)
+        self.drawn: dict[Side, Rows] = {side: draws[side][0] for side in SIDES}
+        self.searched: dict[Side, Reference] = {side: draws[side][1] for side in SIDES}
         self.matrix: dict[Side, Matrix] = {side: table.rows for side, table in self.searched.items()}
-        self.people: dict[Side, Rows] = {side: people[side][drawn[side]] for side in SIDES}
+        self.people: dict[Side, Rows] = {side: people[side][self.drawn[side]] for side in SIDES}
         self.queries: dict[Side, Rows] = {side: draw_people(self.people[side], QUERY_ROWS, rng) for side in SIDES}
         self._ids: dict[Side, Rows] = {}
         self.points = 0

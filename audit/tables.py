@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from audit.columns import numeric_columns
 from audit.encoding import Encoder
 from audit.errors import AuditError
-from audit.neighbours import Matrix, Reference
-from audit.sides import REFERENCE_ROWS, Side, Sides
+from audit.neighbours import Matrix, Reference, Rows
+from audit.sides import REFERENCE_ROWS, SIDES, Side, Sides, draw_people
 from policies import Dictionary
 
 Person = NDArray[np.int64]
@@ -51,6 +51,7 @@ class AuditTables:
     released_people: Person | None = None
     earlier: pd.DataFrame | None = None
     _sides: dict[tuple[int, ...], Sides] = field(default_factory=dict, init=False, repr=False)
+    _draws: dict[tuple[Side, int], tuple[Rows, Reference]] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         for side, frame in self.frames.items():
@@ -96,6 +97,19 @@ class AuditTables:
         others: tuple[Side, ...] = ("holdout", "released")
         return {"train": train, **{side: Reference(self.matrices[side], train) for side in others}}
 
+    def draw(self, side: Side, rows: int, rng: np.random.Generator) -> tuple[Rows, Reference]:
+        """Positions of so many rows of a table, people kept whole, and their encoded rows as a table to search.
+
+        Drawn by the first caller's ``rng`` and the same for every later caller, so that a large table is held once and
+        not once for every measure that cuts off a few rows.
+        """
+        if (side, rows) not in self._draws:
+            table = self._searched[side]
+            drawn = draw_people(self.people[side], rows, rng)
+            whole = len(drawn) == len(table.rows)
+            self._draws[side, rows] = drawn, table if whole else Reference(table.rows[drawn], table)
+        return self._draws[side, rows]
+
     def sides(self, matching: Matching, rng: np.random.Generator) -> Sides:
         """Rows to compare, drawn by the first caller's ``rng`` and the same for every later caller.
 
@@ -110,7 +124,8 @@ class AuditTables:
         key = (train, holdout, released)
         if key not in self._sides:
             sizes: dict[Side, int] = {"train": train, "holdout": holdout, "released": released}
-            self._sides[key] = Sides(self._searched, self.people, sizes, rng)
+            draws = {side: self.draw(side, sizes[side], rng) for side in SIDES}
+            self._sides[key] = Sides(draws, self.people, rng)
         return self._sides[key]
 
 

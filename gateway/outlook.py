@@ -41,7 +41,7 @@ _PASSES = 1.43  # half-widths of 95 % within which an innocent value stays with 
 # CPU seconds and peak mebibytes of whole releases, base + rate * (learned rows * columns) ** power, fitted to those
 # measured in benchmarks/README.md. Below proportion, because an audit draws no more than a fixed number of rows.
 _SECONDS = {"hybrid": (30.0, 0.0255), "private": (12.0, 0.0255)}
-_MEBIBYTES = (680.0, 0.121)
+_MEBIBYTES = (660.0, 0.133)
 _POWER = 0.65
 _WITHIN = 1.5  # the factor on either side that the seconds are told with
 Outcome = Literal["decidable", "too few people", "not an estimate", "not tried", "not asked"]
@@ -180,8 +180,7 @@ def _limits(
     dictionary: Dictionary, policy: Policy, table: TypedTable | None, people: int | None, learned_rows: int | None,
     rng: np.random.Generator,
 ) -> tuple[LimitOutlook, ...]:  # fmt: skip
-    if table is None and dictionary.patient is not None:
-        learned_rows = None  # of so many people; nobody says how many rows they have
+    # where no table is looked at, they are people: with a row each at the least
     unasked = {name for name, limit in policy.limits.items() if not asked_of(limit, learned_rows)}
     side = round((people or _BLIND_PEOPLE) * min(HOLDOUT_SHARE, 1 - HOLDOUT_SHARE))
     try:

@@ -37,8 +37,9 @@ class GateOutlook:
     the chance that so many parts as are needed have the people, on either side, that rates and distances ask for; None
     where nobody says how many the table holds.
 
-    ``admitted`` of ``trials`` parts of random people let a release of more such people out; ``met`` says so by limit,
-    and ``unasked`` names the limits that are not asked of so many rows.
+    ``admitted`` of ``trials`` parts of random people, with a row each, let a release of more such people out; ``met``
+    says so by limit. ``unasked`` names the limits that are not asked of as many rows as a part has people to learn
+    from; ``in_doubt`` those that are not asked if these have as many rows as they may. The trials ask them.
     """
 
     parts: int
@@ -54,6 +55,7 @@ class GateOutlook:
     met: dict[str, int]
     warnings: tuple[str, ...]
     unasked: tuple[str, ...] = ()
+    in_doubt: tuple[str, ...] = ()
 
 
 def outlook_gate(
@@ -75,6 +77,7 @@ def outlook_gate(
     candidate = draw(min(people, _CANDIDATE_PEOPLE), 0, rng)
     ballot = Ballot(candidate, dictionary, policy, {}, NOTHING_EARLIER, ballot_seeds(rng, TRIALS))
     side = max(min(expected // 2, _MOST_PEOPLE), 2)
+    unasked, in_doubt = _not_asked(dictionary, policy, expected // 2)
     met: Counter[str] = Counter()
     admitted = 0
     for place in range(TRIALS):
@@ -84,6 +87,7 @@ def outlook_gate(
         except Exception:  # noqa: BLE001, S112  # such a part says no
             continue
         found |= dict.fromkeys(found.keys() & {"rows_per_real_row"}, True)  # of the request, which nobody has made yet
+        found = {name: holds for name, holds in found.items() if name not in unasked}  # a trial may have fewer rows
         met.update(name for name, holds in found.items() if holds)
         admitted += all(found.values())
     return GateOutlook(
@@ -98,8 +102,9 @@ def outlook_gate(
         trials=TRIALS,
         admitted=admitted,
         met={name: met[name] for name in policy.limits},
-        unasked=tuple(name for name, limit in policy.limits.items() if not asked_of(limit, side)),
-        warnings=_warnings(expected if dictionary.people is not None else None, enough, lost, admitted),
+        unasked=unasked,
+        in_doubt=in_doubt,
+        warnings=_warnings(expected if dictionary.people is not None else None, enough, lost, admitted, len(in_doubt)),
     )
 
 
@@ -113,8 +118,18 @@ def enough_parts(gate: PrivateGate, people: int) -> float:
     return float(bdtrc(gate.quorum - 1, gate.parts, math.prod(sides)))
 
 
-def _warnings(expected: int | None, enough: float | None, lost: float, admitted: int) -> tuple[str, ...]:
+def _not_asked(dictionary: Dictionary, policy: Policy, people: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Limits that a part with so many people to learn from is not held to, and those where that hangs on their rows."""
+    most = people * (dictionary.max_rows_per_patient or 1)
+    perhaps = [name for name, limit in policy.limits.items() if not asked_of(limit, most)]
+    surely = tuple(name for name in perhaps if not asked_of(policy.limits[name], people))
+    return surely, tuple(name for name in perhaps if name not in surely)
+
+
+def _warnings(expected: int | None, enough: float | None, lost: float, admitted: int, in_doubt: int) -> tuple[str, ...]:
     said = []
+    if in_doubt:
+        said.append(f"{in_doubt} limits may or may not be asked: it hangs on how many rows the people of a part have")
     if enough is not None and enough < LEAST_LARGE_ENOUGH:
         said.append(f"too few parts would have {FEWEST} people on either side: a release is refused unread")
     if expected is not None and expected < FEWEST_PEOPLE:

@@ -94,11 +94,11 @@ CROWD = 10  # rows among which a match must stand out
 
 def match(targets: Targets, columns: Sequence[str]) -> dict[Side, Match]:
     """Match people of train and of holdout to the release by these columns."""
-    queries, reference = targets.known(columns), targets.matrix("released", columns)
+    queries = targets.known(columns)
     index = np.empty(len(queries), dtype=np.int64)
     loneliness = np.empty(len(queries))
-    place = min(CROWD, len(reference)) - 1
-    for start, squared, slack in squared_blocks(queries, reference):
+    place = min(CROWD, len(targets.rows["released"])) - 1
+    for start, squared, slack in squared_blocks(queries, targets.matrix("released", columns)):
         part = slice(start, start + len(squared))
         own = np.einsum("ij,ij->i", queries[part], queries[part])
         low = _Low.of(squared, (0, place), slack)
@@ -118,12 +118,12 @@ def nearest_sets(
     For each of ``sizes``, those among that many nearest, and rows that tie with the last one: pairs (target, place) by
     target, where a place is that of target and released row in the block, counted row by row.
     """
-    queries, reference = targets.known(columns), targets.matrix("released", columns)
-    places = [min(size, len(reference)) - 1 for size in sizes]
-    for start, squared, slack in squared_blocks(queries, reference):
+    queries, rows_there = targets.known(columns), len(targets.rows["released"])
+    places = [min(size, rows_there) - 1 for size in sizes]
+    for start, squared, slack in squared_blocks(queries, targets.matrix("released", columns)):
         low = _Low.of(squared, places, slack)
         pairs = [low.up_to(number) for number in range(len(places))]
-        yield slice(start, start + len(squared)), [(rows, rows * len(reference) + found) for rows, found in pairs]
+        yield slice(start, start + len(squared)), [(rows, rows * rows_there + found) for rows, found in pairs]
 
 
 def _distinct(frame: pd.DataFrame) -> Rows:

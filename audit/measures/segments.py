@@ -114,8 +114,8 @@ class _Drawn:
         self.points = 0
         self._first: dict[Side, int] = {}
         for side, people in tables.people.items():
-            kept = draw_people(people, self.size if side != "released" else QUERIES, rng)
-            self._rows[side], self._table[side] = straight[side].take(kept), Reference(tables.matrices[side][kept])
+            kept, self._table[side] = tables.draw(side, self.size if side != "released" else QUERIES, rng)
+            self._rows[side] = straight[side].take(kept)
             self._people[side] = np.unique(people[kept], return_inverse=True)[1]
             self.queries[side] = draw_people(self._people[side], QUERIES, rng)
             self._first[side] = self.points

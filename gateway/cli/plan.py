@@ -123,6 +123,7 @@ def _gate(gate: GateOutlook) -> list[str]:
         f"{'limit, at point values in a part':<34}{'met in':>10}",
         *(
             f"{name:<34}{'not asked' if name in gate.unasked else f'{count} of {gate.trials}':>10}"
+            f"{', if asked' if name in gate.in_doubt else ''}"
             for name, count in gate.met.items()
         ),
     ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.spatial.distance import cdist
 
 from audit import neighbours
-from audit.neighbours import farther, nearest, several, within
+from audit.neighbours import farther, nearest, several, squared_blocks, within
 
 
 @pytest.mark.parametrize("width", [1, 3, 40, 120])
@@ -120,3 +122,16 @@ def test_where_there_are_fewer_the_places_stay_empty() -> None:
     rows = np.array([[0.0], [1.0], [3.0]])
     people = np.array([0, 0, 1])
     assert several(rows, rows, 4, people, people).tolist() == [[2, -1, -1, -1], [2, -1, -1, -1], [1, 0, -1, -1]]
+
+
+def test_a_table_that_nobody_else_holds_is_let_go_before_its_blocks_are_read(rng: np.random.Generator) -> None:
+    """Searches over many parts of the columns would else hold each part in two precisions."""
+    queries, table = rng.standard_normal((300, 40)), rng.standard_normal((500, 40))
+    held = weakref.ref(table)
+    truth = cdist(queries, table) ** 2
+    blocks = squared_blocks(queries, table)
+    del table
+    start, squared, _ = next(blocks)
+    assert held() is None
+    own = np.einsum("ij,ij->i", queries, queries)[: len(squared), None]
+    np.testing.assert_allclose(squared + own, truth[start : start + len(squared)], rtol=1e-3, atol=1e-3)

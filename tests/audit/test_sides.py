@@ -7,15 +7,14 @@ import pytest
 
 from audit import sides as module
 from audit.measures import copies
-from audit.neighbours import nearest
+from audit.neighbours import Reference, nearest
 from audit.sides import SIDES, Sides
 
 
 def drawn(rng: np.random.Generator, people: int = 400) -> Sides:
     return Sides(
-        {side: rng.standard_normal((600, 6)) for side in SIDES},
+        {side: (np.arange(600), Reference(rng.standard_normal((600, 6)))) for side in SIDES},
         {side: rng.integers(0, people, 600) for side in SIDES},
-        dict.fromkeys(SIDES, 600),
         rng,
     )
 

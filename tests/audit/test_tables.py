@@ -63,6 +63,7 @@ def test_draws_are_equally_large_as_asked_and_made_once(rng: np.random.Generator
     }
     assert sizes == {"whole": (30, 20, 10), "paired": (20, 20, 10), "matched": (10, 10, 10)}
     assert tables.sides("paired", rng) is tables.sides("paired", rng)
+    assert tables.sides("paired", rng).matrix["holdout"] is tables.sides("whole", rng).matrix["holdout"]
     equal = put_together(patients(9, rng), patients(9, rng), patients(9, rng))
     assert equal.sides("whole", rng) is equal.sides("matched", rng)
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from gateway import outlook_gate as module
 from gateway.cli import main
 from gateway.intake import read_table, type_table
 from gateway.outlook import encoded_width, outlook
@@ -170,3 +171,49 @@ def test_a_limit_that_is_not_asked_of_so_many_rows_is_told_as_that(most: int, to
     outcome = {each.measure: each.outcome for each in found.limits}
     assert outcome["nnaa_privacy_loss"] == told
     assert found.feasible
+
+
+VISITS = DICTIONARY.replace('target = "died"', 'target = "died"\npatient = "number"\nmax_rows_per_patient = 3') + (
+    '[columns.number]\ntype = "identifier"\n'
+)
+GATE = PRIVATE.replace("1.0", "2.0") + "[private_gate]\nepsilon = 1.5\nparts = 5\nshare = 0.6\n"
+
+
+@pytest.mark.parametrize(
+    ("dictionary", "most", "told"),
+    [
+        (DICTIONARY, 1_000, "asked"),  # 10,000 people in 5 parts of two sides
+        (DICTIONARY, 999, "not asked"),
+        (VISITS, 999, "not asked"),  # whoever has a row has one at the least
+        (VISITS, 1_000, "in doubt"),
+        (VISITS, 2_999, "in doubt"),
+        (VISITS, 3_000, "asked"),
+    ],
+)
+def test_a_part_is_asked_by_its_rows_and_not_by_its_people_nor_by_the_rows_of_a_trial(
+    dictionary: str, most: int, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_MOST_PEOPLE", 30)
+    monkeypatch.setattr(module, "_CANDIDATE_PEOPLE", 60)
+    monkeypatch.setattr(module, "TRIALS", 2)
+    text = POLICY.format(more=GATE, loss=1.0, area=0.9).replace("max = 0.9 ", f"max = -1.0, most_rows = {most} ")
+    found = outlook(
+        parse_dictionary(dictionary.format(people=10_000).encode()),
+        parse_policy(text.encode()),
+        None,
+        np.random.default_rng(2),
+    ).gate
+    assert found is not None
+    outcome = {**dict.fromkeys(found.unasked, "not asked"), **dict.fromkeys(found.in_doubt, "in doubt")}
+    assert outcome == ({} if told == "asked" else {"membership_auc": told})
+    assert found.met["membership_auc"] == 0
+    # what is not asked refuses nobody
+    assert (found.admitted > 0) == (told == "not asked")
+    assert any("may or may not be asked" in warning for warning in found.warnings) == (told == "in doubt")
+
+
+def test_without_a_gate_so_many_patients_have_as_many_rows_at_the_least() -> None:
+    text = POLICY.format(more=PRIVATE, loss=1.0, area=0.9).replace("max = 0.9 ", "max = 0.9, most_rows = 999 ")
+    policy, dictionary = parse_policy(text.encode()), parse_dictionary(VISITS.format(people=2_000).encode())
+    found = outlook(dictionary, policy, None, np.random.default_rng(2))
+    assert {each.measure: each.outcome for each in found.limits}["membership_auc"] == "not asked"

@@ -10,6 +10,7 @@ from scipy.stats import hypergeom
 from audit import sides
 from audit.coincidence import chance_of_copying
 from audit.measures.copies import _Crowding, copies, exact_copies
+from audit.neighbours import Reference
 from audit.tables import AuditTables
 from policies import Measurement
 from tests.audit.tables import levels, patients, put_together, skewed
@@ -137,7 +138,9 @@ def test_where_all_rows_at_hand_are_of_one_person_no_figure_is_lost(rng: np.rand
         "holdout": np.arange(30),
         "released": np.arange(60),
     }
-    drawn = sides.Sides({"train": train, "holdout": holdout, "released": train}, people, dict.fromkeys(people, 60), rng)
+    matrices = {"train": train, "holdout": holdout, "released": train}
+    draws = {side: (np.arange(len(matrix)), Reference(matrix)) for side, matrix in matrices.items()}
+    drawn = sides.Sides(draws, people, rng)  # type: ignore[arg-type]
     drawn.queries["train"] = np.arange(40)
     assert np.isinf(drawn.spacing_bound("train")[:40]).all()
     figures = _Crowding(drawn, "train", "holdout").up_to(np.inf)

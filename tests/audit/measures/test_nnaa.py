@@ -8,6 +8,7 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from audit.measures.nnaa import NAMES, adversarial_accuracy, nnaa
+from audit.neighbours import Reference
 from audit.sides import Sides
 from audit.tables import AuditTables
 from policies import Measurement
@@ -17,13 +18,15 @@ from tests.audit.tables import levels, patients, put_together
 def accuracy(train: list[float], released: list[float], people: list[int] | None = None) -> float:
     matrices = {"train": train, "holdout": train, "released": released}
     sides = Sides(
-        {side: np.array(values)[:, None] for side, values in matrices.items()},  # type: ignore[misc]
+        {  # type: ignore[misc]
+            side: (np.arange(len(values)), Reference(np.array(values, dtype=np.float64)[:, None]))
+            for side, values in matrices.items()
+        },
         {
             "train": np.array(people or range(len(train))),
             "holdout": np.array(people or range(len(train))),
             "released": np.arange(len(released)),
         },
-        {"train": len(train), "holdout": len(train), "released": len(released)},
         np.random.default_rng(0),
     )
     return adversarial_accuracy(sides, "train").value
