@@ -42,14 +42,15 @@ def on_lines(tables: AuditTables, _: np.random.Generator) -> dict[str, Stake]:
 def mixed(tables: AuditTables, rng: np.random.Generator) -> dict[str, Stake]:
     """``two_parent_excess`` of rows on lines: share of those that no two holdout people have between them.
 
-    ``traced_to_two`` is a number of them.
+    ``traced_to_two`` is a number of them, where there are ``FEWEST`` numbers: categories alone leave room for doubt.
 
     Two people have a row between them if its every category is that of one of them, and no number lies below or above
     both; a number that is missing on one side only is no objection where it is the row's that is known. Where strangers
     have the row between them too, nobody can tell whose it is. Counted on a sample of at most ``ASKED`` rows.
     """
     share, spread = _alone(tables, rng)
-    counted = of_rows(share, len(tables.released), spread)
+    enough = len(numeric_columns(tables.dictionary)) >= FEWEST
+    counted = of_rows(share, len(tables.released), spread) if enough else Stake(0.0)
     return {"two_parent_excess": Stake(share, spread, part=TOLD), "traced_to_two": counted}
 
 

@@ -18,34 +18,37 @@ TOLD = 0.12  # part of those with nobody beside them whom noise explains better 
 
 
 def near(tables: AuditTables, _: np.random.Generator) -> dict[str, Stake]:
-    """``one_parent_excess`` of train, copied row by row with noise, and ``traced_to_one``, of which it is a number.
+    """``one_parent_excess`` of train, copied row by row with noise; ``traced_to_one`` is a number of them.
 
     Share of rows that equal no real row, and with which nobody but the copied person agrees in all categories and
-    within a standard deviation in all numbers, gaps being alike.
+    within a standard deviation in all numbers, gaps being alike. Beyond doubt is more than alone: a number is asked of
+    rows that nobody else agrees with in all columns but one.
     """
     rows = identical_rows(tables)
     different = ~np.isin(rows["released"], np.concatenate([rows[side] for side in REAL]))
-    alone = np.ones(len(different), dtype=np.bool_)
+    alone = {spared: np.ones(len(different), dtype=np.bool_) for spared in (0, 1)}
     for side in REAL:
-        beside = _beside(tables, side)
-        if side == "train":
-            beside &= tables.people["train"][: len(beside), None] != tables.people["train"]
-        alone &= ~beside.any(axis=1)
-    share = float((different & alone).mean())
-    return {"one_parent_excess": Stake(share, part=TOLD), "traced_to_one": of_rows(share, len(different))}
+        apart = _apart(tables, side)
+        if side == "train":  # nobody is beside oneself
+            own = tables.people["train"][: len(apart), None] == tables.people["train"]
+            apart[own] = np.iinfo(apart.dtype).max
+        for spared in alone:
+            alone[spared] &= (apart > spared).all(axis=1)
+    share, beyond = (float((different & alone[spared]).mean()) for spared in (0, 1))
+    return {"one_parent_excess": Stake(share, part=TOLD), "traced_to_one": of_rows(beyond, len(different))}
 
 
-def _beside(tables: AuditTables, side: Side) -> NDArray[np.bool_]:
-    """Which rows of a real table (n, m) are about where each released row is."""
+def _apart(tables: AuditTables, side: Side) -> NDArray[np.int16]:
+    """In how many columns each row of a real table (n, m) is not about where the released row is."""
     released, real = tables.released, tables.frames[side]
-    result = np.ones((len(released), len(real)), dtype=np.bool_)
+    result = np.zeros((len(released), len(real)), dtype=np.int16)
     for name in categorical_columns(tables.dictionary):
         column = tables.dictionary.columns[name]
-        result &= levels(released, name, column)[:, None] == levels(real, name, column)
+        result += levels(released, name, column)[:, None] != levels(real, name, column)
     for name in numeric_columns(tables.dictionary):
         value, held = numbers(released, name)[:, None], numbers(real, name)
         reach = APART * deviation(np.concatenate([part[~np.isnan(part)] for part in _real(tables, name)]))
-        result &= (np.abs(value - held) <= reach) | (np.isnan(value) & np.isnan(held))
+        result += ~((np.abs(value - held) <= reach) | (np.isnan(value) & np.isnan(held)))
     return result
 
 

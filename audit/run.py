@@ -20,7 +20,7 @@ from policies import Measurement
 Progress = Callable[[str, float], None]
 _HIDDEN_BY_CUTS = frozenset(
     {
-        *("rare_copies", "linkability", "attribute_inference", "singling_out"),
+        *("rare_copies", "traced_to_one", "linkability", "attribute_inference", "singling_out"),
         *("membership_auc", "membership_tpr", "membership_outlier_auc", "segment_share", "segment_excess"),
     }
 )

@@ -2,7 +2,9 @@
 
 A share needs many rows to stand out, and three patients in a release of two hundred and fifty rows are few. But each of
 them may be beyond doubt by itself: likelier by far as that patient's than as anybody's. Such rows are counted one by
-one. In an honest release there are next to none, so that a count of three says what a share cannot.
+one. In an honest release there is hardly one, so that a count of three says what a share cannot.
+
+It is a count of each release by itself: whoever publishes two such rows in each of many releases is not told of here.
 """
 
 from __future__ import annotations
@@ -27,12 +29,15 @@ def beyond_doubt(strangers: Floats, rows: int) -> float:
     """Log likelihood ratio above which a row is somebody's beyond doubt, where ``rows`` are asked about.
 
     A ratio to the density that rows are drawn from exceeds c with a chance of 1 / c at the most (Markov), so that of
-    honest rows a fifth of one is expected above it. That density is estimated, and real people come in pairs who are
-    nearly equal: where as many of the (m,) ``strangers`` as would be one in so many rows exceed it, theirs is the mark.
+    honest rows a fifth of one is expected above ``SURE * rows``. That density is estimated, and real people come in
+    pairs who are nearly equal. A pair among the (m,) ``strangers`` may be chance: as many of them may exceed it as
+    would be one of the rows. Where more do it is the way of this table, and the mark is what so many of them exceed as
+    would be a fifth of one row.
     """
-    place = 1 + round(len(strangers) / rows)
-    highest = float(np.sort(strangers)[-place]) if place <= len(strangers) else -math.inf
-    return max(math.log(SURE * rows), highest)
+    mark, share = math.log(SURE * rows), len(strangers) / rows
+    if (strangers > mark).sum() <= round(share):
+        return mark
+    return max(mark, float(np.sort(strangers)[-1 - round(share / SURE)]))
 
 
 def counted(

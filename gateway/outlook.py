@@ -217,7 +217,7 @@ def _limit(
     if tried.status != "measured":
         return LimitOutlook(name, shown, "too few people", side, advice=tried.reason)
     half = (tried.upper - tried.lower) / 2
-    if plan is None or not half > 0:
+    if plan is None or plan.counted or not half > 0:  # a count gets no narrower with more people
         return LimitOutlook(name, shown, "not an estimate", side, value=tried.value)
     room = min(
         bound

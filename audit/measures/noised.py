@@ -28,7 +28,7 @@ from audit.traced import beyond_doubt, counted
 from policies import Measurement
 
 NAMES = ("one_parent_excess", "traced_to_one")
-CONTROLS = {name: Plan(0.0, (name,), staked=(name,), on="noised") for name in NAMES}
+CONTROLS = {name: Plan(0.0, (name,), staked=(name,), on="noised", counted="traced" in name) for name in NAMES}
 
 QUERIES = 2_500  # released rows asked about, at most
 STRANGERS = 500  # real rows of a table that say what is unusual, at most
@@ -62,7 +62,7 @@ def one_parent(tables: AuditTables, rng: np.random.Generator) -> tuple[Measureme
     that any train people, none cut, do explain by more than is usual: where all released rows were asked about, that
     is counted.
 
-    Beyond doubt is far more than unusual (``audit.traced``): of an honest release hardly a row. Three copies with
+    Beyond doubt is far more than unusual (``audit.traced``): of an honest release it is hardly a row. Three copies with
     little noise among 250 rows show there, which are too few for a share. A row that equals a train person's counts
     here too where it is as much likelier as a copy than as a coincidence (``audit.coincidence``): rounding takes little
     noise away.

@@ -89,9 +89,9 @@ def check(
     look with new random draws, and no look is counted: bound the looks of whoever may change a file and ask again.
 
     A holdout that shares more rows with the real table than chance explains is refused: it hides copies. It needs as
-    many rows and people as the real table / 1.1: segment_share, segment_excess, two_parent_excess, k_map_excess and
-    identity_disclosure_risk compare tables of equal size and are inconclusive with fewer, so that a policy that limits
-    one of them denies.
+    many rows and people as the real table / 1.1: segment_share, segment_excess, two_parent_excess, traced_to_two,
+    k_map_excess and identity_disclosure_risk compare tables of equal size and are inconclusive with fewer, so that a
+    policy that limits one of them denies.
 
     \b
     Example:

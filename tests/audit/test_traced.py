@@ -15,11 +15,14 @@ from audit.traced import SURE, beyond_doubt, counted, of_rows
 
 
 def test_a_ratio_is_beyond_doubt_by_what_chance_gives_or_strangers_reach() -> None:
-    assert beyond_doubt(np.zeros(1_000), 250) == pytest.approx(math.log(SURE * 250))
-    strangers = np.concatenate([np.zeros(995), [9.0, 10.0, 11.0, 12.0, 13.0]])
-    assert beyond_doubt(strangers, 250) == 9.0  # four of a thousand exceed it, one in 250
-    assert beyond_doubt(strangers, 500) == 11.0
-    assert beyond_doubt(np.zeros(0), 250) == pytest.approx(math.log(SURE * 250))
+    by_chance = pytest.approx(math.log(SURE * 250))
+    assert beyond_doubt(np.zeros(0), 250) == by_chance
+    assert beyond_doubt(np.zeros(1_000), 250) == by_chance
+    pair = np.concatenate([np.zeros(996), [9.0, 10.0, 11.0, 12.0]])
+    assert beyond_doubt(pair, 250) == by_chance  # four of a thousand are one of 250
+    pairs = np.concatenate([np.zeros(995), [8.0, 9.0, 10.0, 11.0, 12.0]])
+    assert beyond_doubt(pairs, 250) == 11.0  # one of a thousand is about a fifth of one of 250
+    assert beyond_doubt(pairs, 500) == 12.0
 
 
 @pytest.mark.parametrize("rows", [100, 1_000])

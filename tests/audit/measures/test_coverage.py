@@ -5,7 +5,8 @@ figure comes to on average over such tables; the mean stands in for it, with two
 A figure that covers exactly as often as stated fails once in a hundred or less, so that of 34 such figures one would
 fail in one draw of the tables in four; most cover more often, and the tables are the same in every run. Numbers that a
 measure itself calls inconclusive count with the others. ``exact_copy_excess``, ``rare_copies``,
-``two_parent_excess`` and ``one_parent_excess`` are not among them: their upper end is what was counted among the rows
+``two_parent_excess``, ``one_parent_excess``, ``traced_to_one`` and ``traced_to_two`` are not among them: their upper
+end is what was counted among the rows
 at hand, no mean over tables.
 """
 
