@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint format clean bench bench-dp bench-gate fuzz
+.PHONY: demo test lint format clean bench bench-fresh bench-dp bench-gate fuzz
 
 demo: $(VENV)/.gate  ## The main job on the Wisconsin breast cancer table: one refusal, one release, both verified.
 	$(BIN)/gateway demo --out sluice-demo
@@ -32,6 +32,26 @@ bench: $(VENV)/.dev $(BENCH_PEERS:%=build/bench/peers/%/.done)  ## Every missing
 	@test -n '$(SOURCE)' || { echo 'make bench SOURCE=folder-of-the-public-tables' >&2; exit 2; }
 	$(BIN)/python -m benchmarks.hybrid.tables --source '$(SOURCE)' --out build/bench/data
 	$(BIN)/python -m benchmarks.hybrid.run --data build/bench/data --work build/bench/work $(BENCH)
+	$(BIN)/python -m benchmarks.hybrid.report
+
+# Ours, a peer and fresh real rows on thirds of the same tables: ten seeds of the small ones, three of the large. Then
+# seven further cuts of the small tables in halves.
+BENCH_FRESH := --data build/bench/thirds --work build/bench/thirds-work --out benchmarks/hybrid/thirds
+SMALL_TABLES := wdbc,heart-disease,heart-failure,adult-500,diabetes-130-500
+TEN_SEEDS := 0,1,2,3,4,5,6,7,8,9
+BENCH_TEN := --tables wdbc,heart-disease,heart-failure --seeds 3,4,5,6,7,8,9
+bench-fresh: $(VENV)/.dev build/bench/peers/synthpop/.done  ## Every missing run of ours and of fresh real rows, then the hybrid benchmark's pages.
+	@test -n '$(SOURCE)' || { echo 'make bench-fresh SOURCE=folder-of-the-public-tables' >&2; exit 2; }
+	$(BIN)/python -m benchmarks.hybrid.tables --source '$(SOURCE)' --thirds --out build/bench/thirds \
+		--tables $(SMALL_TABLES) --seeds $(TEN_SEEDS)
+	$(BIN)/python -m benchmarks.hybrid.tables --source '$(SOURCE)' --thirds --out build/bench/thirds \
+		--tables adult,diabetes-130
+	$(BIN)/python -m benchmarks.hybrid.run $(BENCH_FRESH) --methods ours,real-fresh,gmm --tables $(SMALL_TABLES) \
+		--seeds $(TEN_SEEDS)
+	$(BIN)/python -m benchmarks.hybrid.run $(BENCH_FRESH) --methods ours,real-fresh,gmm --tables adult,diabetes-130
+	$(BIN)/python -m benchmarks.hybrid.tables --source '$(SOURCE)' --out build/bench/data $(BENCH_TEN)
+	$(BIN)/python -m benchmarks.hybrid.run --data build/bench/data --work build/bench/work $(BENCH_TEN) \
+		--out benchmarks/hybrid/ten --methods ours,gmm,smote,synthpop
 	$(BIN)/python -m benchmarks.hybrid.report
 
 # each peer wants other versions; the torchvision that mostlyai-engine brings does not go with a CPU build of torch

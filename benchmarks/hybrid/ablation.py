@@ -81,10 +81,10 @@ def _row(name: str, runs: Sequence[Record]) -> list[str]:
 
 
 def _weights(runs: Sequence[Record]) -> str:
-    """Mean weights in percent, largest first."""
+    """Mean weights in percent, largest first, equal ones by name: the same page from the same runs."""
     names = {name for run in runs for name in run["settings"]["weights"]}
     means = {name: sum(run["settings"]["weights"].get(name, 0.0) for run in runs) / len(runs) for name in names}
-    ranked = sorted((name for name in means if means[name] >= 0.005), key=lambda name: -means[name])
+    ranked = sorted((name for name in means if means[name] >= 0.005), key=lambda name: (-means[name], name))
     return ", ".join(f"{name} {100 * means[name]:.0f}" for name in ranked)
 
 

@@ -1,4 +1,4 @@
-"""What do all runs together show? Writes README.md, ablation.md and figures.svg beside the results.
+"""What do all runs together show? Writes README.md, ablation.md, fresh.md and figures.svg beside the results.
 
     python -m benchmarks.hybrid.report
 
@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 
 from benchmarks.hybrid.ablation import ablation
+from benchmarks.hybrid.fresh import fresh
 from benchmarks.hybrid.goals import goals
 from benchmarks.hybrid.headline import headline
 from benchmarks.hybrid.plot import plot
@@ -91,6 +92,11 @@ Nearest-neighbour figures use at most 5,000 rows a side, classifiers and pair tr
 were tried, no guarantee.
 """
 
+BESIDE_FRESH = """\
+What a fresh sample of real people reaches of the same goals, and what ten cuts of the small tables give in place of
+three, stands in [fresh.md](fresh.md).
+"""
+
 CLOSING = """\
 ## Run it again
 
@@ -98,6 +104,7 @@ CLOSING = """\
 make bench SOURCE=folder-of-the-public-tables     # splits, the peers' environments, every missing run, this page
 make bench SOURCE=... BENCH='--tables wdbc --methods ours,gmm --seeds 0'
 make bench SOURCE=... BENCH='--methods ablation --tables wdbc,heart-disease,heart-failure'
+make bench-fresh SOURCE=...                       # thirds instead of halves, and fresh.md
 ```
 
 A run whose file is in `results/` is not repeated: delete the file to repeat it; `--refresh` repeats those of ours that
@@ -107,9 +114,11 @@ another state of `synth/` made. `--limit-minutes` says when a fit is stopped and
 
 @click.command()
 @click.option("--results", type=click.Path(exists=True, file_okay=False, path_type=Path), default=HERE / "results")
+@click.option("--thirds", type=click.Path(file_okay=False, path_type=Path), default=HERE / "thirds")
+@click.option("--ten", type=click.Path(file_okay=False, path_type=Path), default=HERE / "ten")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=HERE)
-def main(results: Path, out: Path) -> None:
-    """Write README.md, ablation.md and figures.svg.
+def main(results: Path, thirds: Path, ten: Path, out: Path) -> None:
+    """Write README.md, ablation.md, fresh.md and figures.svg.
 
     \b
     Example:
@@ -118,12 +127,13 @@ def main(results: Path, out: Path) -> None:
     records = load(results)
     (out / "README.md").write_text(page(records))
     (out / "ablation.md").write_text(ablation(records))
+    (out / "fresh.md").write_text(fresh(load(thirds), records, load(ten)))
     plot(records, out / "figures.svg")
 
 
 def page(records: Sequence[Record]) -> str:
     """The whole page as Markdown."""
-    parts = [INTRODUCTION, "## Ours against its goals\n", goals(records)]
+    parts = [INTRODUCTION, "## Ours against its goals\n", goals(records), BESIDE_FRESH]
     parts += ["## The source's headline, and its price\n", headline(records)]
     for table in TABLES:
         of_table = [record for record in records if record["table"] == table]

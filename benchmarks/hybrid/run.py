@@ -25,14 +25,15 @@ from benchmarks.dp.run import Limits, follow, machine
 
 HERE = Path(__file__).resolve().parent
 TABLES = ("wdbc", "heart-disease", "heart-failure", "adult", "diabetes-130")
-CLASSIC = ("real-holdout", "bootstrap", "marginals", "smote", "gmm")
+CLASSIC = ("real-holdout", "real-fresh", "bootstrap", "marginals", "smote", "gmm")
 OWN_ENVIRONMENT = ("arfpy", "mostlyai", "synthpop", "forestdiffusion")
 """Peers that have an environment of their own, below ``--peers`` and by the same name."""
 MOST_ROWS = {"arfpy": 5_000, "forestdiffusion": 5_000}
 """Train rows that a peer is given where all of them would take hours."""
 METHODS = ("ours", "ours-paper", "ours-paper-two", *CLASSIC, *OWN_ENVIRONMENT)
-DEFAULTS = tuple(method for method in METHODS if method != "forestdiffusion")
-"""ForestDiffusion takes more than five minutes for 460 rows: it is run where it is asked for."""
+DEFAULTS = tuple(method for method in METHODS if method not in ("forestdiffusion", "real-fresh"))
+"""Run where they are asked for: ForestDiffusion takes more than five minutes for 460 rows, and fresh rows are there
+where tables were split in thirds."""
 
 
 @dataclass(frozen=True)

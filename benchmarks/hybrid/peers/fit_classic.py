@@ -9,6 +9,7 @@
 - ``bootstrap``: train rows drawn with replacement, the worst case for privacy.
 - ``marginals``: each column drawn by itself, the worst case for dependence.
 - ``real-holdout``: the holdout beside the train file, which is no generator: what sampling alone makes of every figure.
+- ``real-fresh``: the fresh third beside the train file, people of neither side: what a generator aims at.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from sklearn.mixture import GaussianMixture
 
 from benchmarks.hybrid.peers.layout import Table, carry_out, options
 
-METHODS = ("smote", "gmm", "bootstrap", "marginals", "real-holdout")
+METHODS = ("smote", "gmm", "bootstrap", "marginals", "real-holdout", "real-fresh")
 PACKAGES = ("imbalanced-learn", "scikit-learn", "numpy", "pandas")
 NEIGHBOURS = 5
 MOST_GAUSSIANS = 5
@@ -34,7 +35,8 @@ RIDGE = 1e-4
 def main() -> None:
     chosen = options(__doc__, METHODS)
     table = Table(chosen.train, chosen.schema)
-    made = {"smote": _smote, "gmm": _gmm, "bootstrap": _bootstrap, "marginals": _marginals, "real-holdout": _holdout}
+    made = {"smote": _smote, "gmm": _gmm, "bootstrap": _bootstrap, "marginals": _marginals}
+    made |= {"real-holdout": _holdout, "real-fresh": _fresh}
     settings: dict[str, dict[str, Any]] = {
         "smote": {"k_neighbors": NEIGHBOURS},
         "gmm": {"n_components": f"1 to {MOST_GAUSSIANS} by BIC", "reg_covar": RIDGE},
@@ -105,6 +107,10 @@ def _marginals(table: Table, chosen: argparse.Namespace) -> pd.DataFrame:
 
 def _holdout(_table: Table, chosen: argparse.Namespace) -> pd.DataFrame:
     return Table(chosen.train.with_name("holdout.csv"), chosen.schema).rows
+
+
+def _fresh(_table: Table, chosen: argparse.Namespace) -> pd.DataFrame:
+    return Table(chosen.train.with_name("fresh.csv"), chosen.schema).rows
 
 
 if __name__ == "__main__":
