@@ -28,7 +28,10 @@ from audit.traced import beyond_doubt, counted
 from policies import Measurement
 
 NAMES = ("one_parent_excess", "traced_to_one")
-CONTROLS = {name: Plan(0.0, (name,), staked=(name,), on="noised", counted="traced" in name) for name in NAMES}
+CONTROLS = {
+    "one_parent_excess": Plan(0.0, NAMES[:1], staked=NAMES[:1], on="noised"),
+    "traced_to_one": Plan(0.0, NAMES[1:], staked=NAMES[1:], on="noised", counted=True),
+}
 
 QUERIES = 2_500  # released rows asked about, at most
 STRANGERS = 500  # real rows of a table that say what is unusual, at most
@@ -86,15 +89,15 @@ def one_parent(tables: AuditTables, rng: np.random.Generator) -> tuple[Measureme
     n = len(asked)
     strangers = drawn.strangers(rng)
     share = float(np.clip(1 / n, *UNUSUAL))
-    usual = float(np.quantile(np.maximum([*strangers, 0.0], 0.0), 1 - share, method="higher"))
+    usual = float(np.quantile(np.maximum(np.append(strangers, 0.0), 0.0), 1 - share, method="higher"))
     explained: dict[Side, Flags] = {}
     touched: list[Rows] = []
     points = drawn.people
     rows = drawn.points["released"].take(asked)
     likely = drawn.likely(rows)
-    ratio = drawn.ratios(rows, likely, usual)
+    ratio, equal = drawn.ratios(rows, likely, usual), {side: drawn.twins(asked, side) for side in REAL}
     for side in REAL:
-        explained[side] = (ratio[side] > usual) & ~drawn.twins(asked, side)
+        explained[side] = (ratio[side] > usual) & ~equal[side]
         # a row that nobody explains shares no parent
         own = drawn.points[side].person[likely[side][1]]
         touched.append(np.where(explained[side], own, points + np.arange(n)))
@@ -102,7 +105,7 @@ def one_parent(tables: AuditTables, rng: np.random.Generator) -> tuple[Measureme
     difference = explained["train"].astype(np.float64) - explained["holdout"]
     variance = touched_variance([((difference - difference.mean()) / n, touched)], points)
     ratio["train"] = drawn.by_train(rows, likely["holdout"][0], ratio["train"], usual)
-    most = float(((ratio["train"] > usual) & ~drawn.twins(asked, "train")).mean())
+    most = float(((ratio["train"] > usual) & ~equal["train"]).mean())
     if n < len(tables.released) or len(tables.train) > REFERENCE_ROWS:
         most = min(max(len(tables.train) / REFERENCE_ROWS, 1.0) * clopper_pearson(most, n, confidence)[1], 1.0)
     value = min(scale * float(difference.mean()), most)
@@ -110,17 +113,21 @@ def one_parent(tables: AuditTables, rng: np.random.Generator) -> tuple[Measureme
     method = f"{n} released rows against {size} train and as many holdout rows, each with noise"
     return (
         measured("one_parent_excess", value, interval, confidence, n, method),
-        _traced(tables, drawn, ratio, max(usual, beyond_doubt(strangers, n)), rng),
+        _traced(tables, drawn, ratio, equal, max(usual, beyond_doubt(strangers, n)), rng),
     )
 
 
 def _traced(
-    tables: AuditTables, drawn: _Drawn, ratio: Mapping[Side, Floats], mark: float, rng: np.random.Generator
+    tables: AuditTables,
+    drawn: _Drawn,
+    ratio: Mapping[Side, Floats],
+    equal: Mapping[Side, Flags],
+    mark: float,
+    rng: np.random.Generator,
 ) -> Measurement:
-    """``traced_to_one``, by log ratios (q,) of the asked rows to each table, and the ``mark`` beyond doubt."""
+    """``traced_to_one``: log ratios (q,) of the asked rows to each table, whose rows they equal, the mark of doubt."""
     asked = drawn.queries["released"]
     n, whole = len(asked), min(len(tables.train), REFERENCE_ROWS)
-    equal = {side: drawn.twins(asked, side) for side in REAL}
     # a row that both tables have is nobody's alone
     copied = (evidence_of_copying(tables, asked, rng) > mark) & ~(equal["train"] & equal["holdout"])
     train, holdout = (int(np.where(equal[side], copied, ratio[side] > mark).sum()) for side in REAL)

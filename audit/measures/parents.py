@@ -26,7 +26,10 @@ from audit.traced import beyond_doubt, counted
 from policies import Measurement
 
 NAMES = ("two_parent_excess", "traced_to_two")
-CONTROLS = {name: Plan(0.0, (name,), staked=(name,), on="lines", counted="traced" in name) for name in NAMES}
+CONTROLS = {
+    "two_parent_excess": Plan(0.0, NAMES[:1], staked=NAMES[:1], on="lines"),
+    "traced_to_two": Plan(0.0, NAMES[1:], staked=NAMES[1:], on="lines", counted=True),
+}
 
 MOST_ROWS = 2_500  # real rows of a table whose pairs are all tried; of more, some say nothing of the others
 NEAR = 10  # people nearest to each: SMOTE mixes those, and by default five

@@ -44,6 +44,16 @@ def _excess(title: str, plain: str) -> Entry:
     return Entry(title, plain, "lower is safer", -1.0, 1.0)
 
 
+def _number(title: str, plain: str) -> Entry:
+    """Of rows, beyond what chance gives."""
+    return Entry(title, plain, "lower is safer", count=True)
+
+
+def _smallest(title: str, plain: str) -> Entry:
+    """Of groups: how many people, rows or values it has."""
+    return Entry(title, plain, "higher is safer", 0.0, count=True)
+
+
 def _fidelity() -> dict[str, Entry]:
     words = {
         "ks": (
@@ -173,13 +183,9 @@ GLOSSARY: dict[str, Entry] = {
         "The share of synthetic rows closer to a train row than real strangers usually are to each other, minus the "
         "same for holdout rows.",
     ),
-    "rare_copies": Entry(
+    "rare_copies": _number(
         "Copies of rare people",
         "How many synthetic rows repeat a train person who has no close peers, beyond what happens for holdout people.",
-        "lower is safer",
-        None,
-        None,
-        True,
     ),
     "membership_auc": _share(
         "Membership attack",
@@ -251,45 +257,29 @@ GLOSSARY: dict[str, Entry] = {
         "The share of synthetic rows that one train person, with noise on the numbers, explains unusually well, minus "
         "the same for holdout people.",
     ),
-    "traced_to_two": Entry(
+    "traced_to_two": _number(
         "Rows traced to two people",
         "How many synthetic rows, of up to 2,500 looked at, are mixtures of two train people beyond doubt, beyond what "
         "happens for holdout people.",
-        "lower is safer",
-        None,
-        None,
-        True,
     ),
-    "traced_to_one": Entry(
+    "traced_to_one": _number(
         "Rows traced to one person",
         "How many synthetic rows, of up to 2,500 looked at, are one train person's beyond doubt, copied or with noise "
         "on the numbers, beyond what happens for holdout people.",
-        "lower is safer",
-        None,
-        None,
-        True,
     ),
     "line_reconstruction": _excess(
         "People rebuilt from lines",
         "The share of train people on whom lines through synthetic rows meet, which rebuilds them, minus the same for "
         "holdout people.",
     ),
-    "k_anonymity": Entry(
+    "k_anonymity": _smallest(
         "Smallest group in the released table",
         "The fewest released rows that share one combination of the columns an intruder may know (k-anonymity). The "
         "rows are synthetic, so this says little about real people by itself.",
-        "higher is safer",
-        0.0,
-        None,
-        True,
     ),
-    "k_map": Entry(
+    "k_map": _smallest(
         "Smallest real group pointed at",
         "The fewest real people who share a combination that also appears in the released table (k-map).",
-        "higher is safer",
-        0.0,
-        None,
-        True,
     ),
     "k_map_excess": _excess(
         "Rows pointing at small real groups",
@@ -302,14 +292,10 @@ GLOSSARY: dict[str, Entry] = {
         "(El Emam, Mosquera and Bass 2020).",
         "lower is safer",
     ),
-    "l_diversity": Entry(
+    "l_diversity": _smallest(
         "Fewest sensitive values in a group",
         "The smallest number of different sensitive values in any released group that looks alike (l-diversity); 1 "
         "means that a group tells the value.",
-        "higher is safer",
-        0.0,
-        None,
-        True,
     ),
     "homogeneity_excess": _excess(
         "Sensitive values given away",
@@ -342,27 +328,19 @@ GLOSSARY: dict[str, Entry] = {
         "How much nearer a released group brings a guess to the sensitive value of train people, on average, than to "
         "that of holdout people.",
     ),
-    "all_columns_k_anonymity": Entry(
+    "all_columns_k_anonymity": _smallest(
         "Smallest group on any few columns",
         "The fewest released rows that share one combination of any few columns, those included that no intruder is "
         "expected to know.",
-        "higher is safer",
-        0.0,
-        None,
-        True,
     ),
     "all_columns_k_map_excess": _excess(
         "People pointed at on any few columns",
         "The share of train people for whom the released table shows nearly all combinations of few columns that set "
         "them apart, minus the same share of holdout people.",
     ),
-    "all_columns_l_diversity": Entry(
+    "all_columns_l_diversity": _smallest(
         "Fewest sensitive values on any few columns",
         "The smallest number of different sensitive values among released rows that share any few other columns.",
-        "higher is safer",
-        0.0,
-        None,
-        True,
     ),
     "all_columns_homogeneity_excess": _excess(
         "Sensitive values given away on any few columns",

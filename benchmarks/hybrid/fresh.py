@@ -13,7 +13,7 @@ from statistics import mean, stdev
 
 from benchmarks.hybrid.goals import AT_LEAST, GOALS, Limit
 from benchmarks.hybrid.records import FIGURE_OF, NAMES, TABLES, runs_of
-from benchmarks.results import Figure, Record, markdown, number
+from benchmarks.results import Figure, Record, average, markdown, number
 
 FRESH = "real-fresh"
 PEER = "gmm"
@@ -165,8 +165,7 @@ def _told(values: Sequence[float], digits: int) -> str:
 
 
 def _mean_limit(limit: Limit, table: str, runs: Sequence[Record]) -> float | None:
-    found = [bound for bound in (limit(table, [run]) for run in runs) if bound is not None]
-    return mean(found) if found else None
+    return average(lambda run: limit(table, [run]), runs)
 
 
 def _kept(title: str, measure: Figure, limit: Limit, table: str, runs: Sequence[Record]) -> str:
