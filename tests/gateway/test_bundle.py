@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import stat
 import subprocess
 import sys
@@ -35,6 +34,7 @@ def test_a_stage_is_gone_after_a_failure_too(tmp_path: Path) -> None:
 
 def test_what_a_killed_process_left_is_swept_and_a_live_stage_is_not(tmp_path: Path) -> None:
     program = f"""
+import time
 from pathlib import Path
 from gateway.bundle import put, staging
 with staging(Path({str(tmp_path)!r})) as stage:
@@ -42,15 +42,15 @@ with staging(Path({str(tmp_path)!r})) as stage:
     print("staged", flush=True)
     time.sleep(60)
 """
-    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"staged\n"
-    with staging(tmp_path) as mine:
-        others = [path for path in tmp_path.iterdir() if path != mine]
-        assert len(others) == 1  # its process is alive
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    process.stdout.close()
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"staged\n"
+            with staging(tmp_path) as mine:
+                others = [path for path in tmp_path.iterdir() if path != mine]
+                assert len(others) == 1  # its process is alive
+        finally:
+            process.kill()
     with staging(tmp_path) as mine:
         assert list(tmp_path.iterdir()) == [mine]
 
