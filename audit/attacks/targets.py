@@ -41,12 +41,12 @@ class Targets:
     blocks: Mapping[Side, Mapping[str, Matrix]]
 
     @classmethod
-    def draw(cls, tables: AuditTables, passes: int, rng: np.random.Generator) -> Targets:
-        """As many targets as ``passes`` searches over the release may have."""
+    def draw(cls, tables: AuditTables, passes: int, rng: np.random.Generator, cells: int = CELLS) -> Targets:
+        """As many targets as ``passes`` searches over the release may have, of so many distances in all."""
         first = _distinct(tables.released)
         if len(first) > REFERENCE_ROWS:
             first = first[np.sort(rng.choice(len(first), REFERENCE_ROWS, replace=False))]
-        wanted = int(np.clip(CELLS // (2 * passes * len(first)), *TARGETS))
+        wanted = int(np.clip(cells // (2 * passes * len(first)), *TARGETS))
         rows: dict[Side, Rows] = {side: _some_people(tables.people[side], wanted, rng) for side in REAL}
         rows["released"] = first
         person = {side: tables.people[side][rows[side]] for side in SIDES}

@@ -28,6 +28,8 @@ CONTROLS = {"attribute_inference": Plan(0.0, NAMES, sees=("copies",))}
 HIDDEN = 4  # groups of columns hidden in turn from an attacker who knows all others, at most
 SUBSETS = 3  # random sets of known columns where no quasi-identifiers are declared
 LONELY_MATCH, NEAREST_ROW, KNOWN_COLUMNS, MODEL = "lonely match", "nearest row", "known columns", "model"
+CELLS = 1_000_000_000  # distances in all; a quarter of them leaves 900 people of a large table, whose intervals alone
+# reach from 0 to 0.06 where several secrets are looked for
 LONELY = 0.02  # share of holdout people whose match is as lonely as one the attacker trusts
 
 Codes = NDArray[np.int64]
@@ -112,7 +114,7 @@ class _Scene:
         groups = tuple(group for group in groups if _others(names, group))
         known = _known(tables, secrets, rng)
         views = list(dict.fromkeys([*(_others(names, group) for group in groups), *known]))
-        targets = Targets.draw(tables, len(views), rng)
+        targets = Targets.draw(tables, len(views), rng, CELLS)
         drawn = {side: {name: part[targets.rows[side]] for name, part in codes[side].items()} for side in SIDES}
         matches = {view: match(targets, view) for view in views}
         halves = {side: _halves(targets.person[side], rng) for side in REAL}

@@ -35,6 +35,14 @@ def test_equal_released_rows_are_looked_at_once() -> None:
     assert sorted(frame["x"].to_numpy()[targets.rows["released"]]) == [1.0, 2.0, 3.0]
 
 
+def test_distances_that_may_be_taken_are_spent_on_people(rng: np.random.Generator) -> None:
+    tables = put_together(*(patients(3_000, rng) for _ in range(3)))
+    searches, released = 2, len(Targets.draw(tables, 1, rng).rows["released"])
+    for people in (600, 2_000):
+        targets = Targets.draw(tables, searches, rng, cells=2 * searches * released * people)
+        assert [targets.count(side) for side in ("train", "holdout")] == [people, people]
+
+
 def test_rows_that_tie_belong_to_the_set() -> None:
     frame = pd.DataFrame({"x": [0.0, 1.0, 1.0, 9.0], "y": [0.0, 1.0, 2.0, 3.0]})
     targets = Targets.draw(put_together(frame, frame, frame), 1, np.random.default_rng(0))
