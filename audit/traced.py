@@ -4,7 +4,8 @@ A share needs many rows to stand out, and three patients in a release of two hun
 them may be beyond doubt by itself: likelier by far as that patient's than as anybody's. Such rows are counted one by
 one. In an honest release there is hardly one, so that a count of three says what a share cannot.
 
-It is a count of each release by itself: whoever publishes two such rows in each of many releases is not told of here.
+Two such rows in each of many releases are too few in any of them: those of one person are counted on the union of all
+releases too (``audit.measures.cumulative``), as far as the rows drawn of it hold them; mixtures of two are not.
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ ATTACKS: dict[str, tuple[str, ...]] = {
         "one_parent_excess",
         "traced_to_one",
         "cumulative_near_copy_excess",
+        "cumulative_traced_to_one",
     ),
     "classes of real patients": (
         "k_map",

@@ -18,6 +18,7 @@ from audit.measures.copies import near_copies
 from audit.measures.dcr import dcr
 from audit.measures.membership import membership
 from audit.measures.nnaa import nnaa
+from audit.measures.noised import one_parent
 from audit.outcome import FEWEST, too_few
 from audit.plan import Plan
 from audit.tables import AuditTables
@@ -28,6 +29,7 @@ OF = {
     "cumulative_dcr_share": "dcr_share",
     "cumulative_near_copy_excess": "near_copy_excess",
     "cumulative_membership_auc": "membership_auc",
+    "cumulative_traced_to_one": "traced_to_one",
 }
 NAMES = tuple(OF)
 # a figure on the union is the same measure on more rows: it stands or falls with the control of its own (follow)
@@ -35,14 +37,20 @@ CONTROLS: dict[str, Plan] = {}
 
 
 def cumulative(tables: AuditTables, rng: np.random.Generator) -> tuple[Measurement, ...]:
-    """Four measures on the union of ``tables.earlier`` and the candidate; on the candidate where nothing was earlier.
+    """Five measures on the union of ``tables.earlier`` and the candidate; on the candidate where nothing was earlier.
 
     - ``cumulative_nnaa_privacy_loss`` and ``cumulative_dcr_share``: nearness to train beyond that to holdout;
     - ``cumulative_near_copy_excess``: what is unusually near, as a share of all rows ever released;
     - ``cumulative_membership_auc``: the one that sees averaging: rows of many releases that gather around a person add
-      up to a density, whether or not any of them is near.
+      up to a density, whether or not any of them is near;
+    - ``cumulative_traced_to_one``: the rows that are one train person's beyond doubt, in whichever release they stand.
 
-    A share on the union is an average over releases: it does not replace the same limit on the candidate alone.
+    A share on the union is an average over releases: it does not replace the same limit on the candidate alone. Rows
+    traced to one person are counted and no share, so that two of them in each of many releases add up. A row counts as
+    often as it was released, and each row of one person by itself. Honest releases do not add up, since the mark of
+    doubt rises with the rows asked about (``audit.traced``): a row just above it in its own release may be below it
+    here. Of a union of more than ``audit.measures.noised.QUERIES`` rows that many are drawn and asked about, and the
+    count is of those alone: the more was ever released, the less of what a release holds is seen.
 
     References
     ----------
@@ -53,7 +61,8 @@ def cumulative(tables: AuditTables, rng: np.random.Generator) -> tuple[Measureme
     union = together(tables)
     if union.fewest_people < FEWEST:
         return too_few(NAMES, union.fewest_people)
-    found = (*nnaa(union, rng), *dcr(union, rng), near_copies(union, rng), *membership(union, rng))
+    found = [*nnaa(union, rng), *dcr(union, rng), near_copies(union, rng)]
+    found += (*membership(union, rng), *one_parent(union, rng))
     count = 0 if tables.earlier is None else len(tables.earlier)
     by_name = {measurement.name: measurement for measurement in found}
     return tuple(_renamed(by_name[single], name, count) for name, single in OF.items())

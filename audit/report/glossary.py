@@ -215,6 +215,11 @@ GLOSSARY: dict[str, Entry] = {
         "averaging over many releases shows here.",
         "lower is safer",
     ),
+    "cumulative_traced_to_one": _number(
+        "Rows of all releases traced to one person",
+        "How many rows of this table and every earlier release, of up to 2,500 looked at, are one train person's "
+        "beyond doubt, beyond what happens for holdout people; a few in each of many releases show here.",
+    ),
     "membership_tpr": _share(
         "Membership attack, sure accusations",
         "The share of people in the training data whom an attacker who holds the synthetic table accuses rightly "

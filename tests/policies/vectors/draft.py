@@ -16,7 +16,7 @@ from typing import Any
 from policies import Limit, Policy, load_pack
 
 FOLDER = Path(__file__).parent
-COUNTS = ("k_map", "k_anonymity", "l_diversity", "rare_copies", "traced_to_", "safe_harbor_")
+COUNTS = ("k_map", "k_anonymity", "l_diversity", "rare_copies", "traced_to_", "cumulative_traced_to_", "safe_harbor_")
 STEP, WIDTH = "0.0001", "0.02"
 
 
