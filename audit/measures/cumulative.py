@@ -61,8 +61,13 @@ def cumulative(tables: AuditTables, rng: np.random.Generator) -> tuple[Measureme
     union = together(tables)
     if union.fewest_people < FEWEST:
         return too_few(NAMES, union.fewest_people)
-    found = [*nnaa(union, rng), *dcr(union, rng), near_copies(union, rng)]
-    found += (*membership(union, rng), *one_parent(union, rng))
+    found = (
+        *nnaa(union, rng),
+        *dcr(union, rng),
+        near_copies(union, rng),
+        *membership(union, rng),
+        *one_parent(union, rng),
+    )
     count = 0 if tables.earlier is None else len(tables.earlier)
     by_name = {measurement.name: measurement for measurement in found}
     return tuple(_renamed(by_name[single], name, count) for name, single in OF.items())

@@ -36,8 +36,14 @@ def by_name(measurements: tuple[Measurement, ...]) -> dict[str, Measurement]:
 
 def singles(tables: AuditTables, seed: int) -> dict[str, Measurement]:
     rng = np.random.default_rng(seed)
-    found = [*nnaa(tables, rng), *dcr(tables, rng), near_copies(tables, rng), *membership(tables, rng)]
-    return by_name((*found, *one_parent(tables, rng)))
+    found = (
+        *nnaa(tables, rng),
+        *dcr(tables, rng),
+        near_copies(tables, rng),
+        *membership(tables, rng),
+        *one_parent(tables, rng),
+    )
+    return by_name(found)
 
 
 def noised(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
