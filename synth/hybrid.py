@@ -22,9 +22,12 @@ from synth.encoding import encode
 from synth.errors import SynthesisError
 from synth.folds import LEAST_PEOPLE, folds_of
 from synth.model import Recipe
+from synth.pair_tables import PairTables
 from synth.release import released_rows
-from synth.selection import Fold, SelectionTrace, select, unselected
+from synth.selection import Fold, Rows, SelectionTrace, select, unselected
 from synth.spacing import Spacing
+from synth.thinning import LEAST_PEOPLE as LEAST_TOLD
+from synth.thinning import Thinning
 from synth.visits import Visits, keys_are_asked_for
 
 Progress = Callable[[str, float], None]
@@ -60,6 +63,9 @@ class HybridSynthesizer:
         Kept for comparison: no setting of the gate reaches it.
     spacing : leave out some of the rows that lie nearer to learned rows than to those of unseen people; only in the
         guarded form, and only where folds were made for the weights.
+    balancing : exchange made rows for others until the tables of two columns and the class are those of all rows that
+        were made or, with 2,000 people and more, of the real rows, without combinations of fewer than
+        ``minimum_people``. Only in the guarded form.
 
     Attributes
     ----------
@@ -85,6 +91,7 @@ class HybridSynthesizer:
         minimum_people: int = MINIMUM_PEOPLE,
         people_per_knot: int = KNOT,
         spacing: bool = True,
+        balancing: bool = True,
     ) -> None:
         self.dictionary = dictionary
         self.components = components
@@ -96,6 +103,7 @@ class HybridSynthesizer:
         self.minimum_people = minimum_people
         self.people_per_knot = people_per_knot
         self.spacing = spacing
+        self.balancing = balancing
 
     def fit(
         self,
@@ -152,7 +160,7 @@ class HybridSynthesizer:
             raise SynthesisError(f"rows must be 1 or more, found {rows}")
         with threadpool_limits(1, user_api="blas"):
             made = released_rows(
-                rows, self._described, self._balance, self._model, self._encoding, self._absences, self._spacing, rng
+                rows, self._described, self._balance, self._model, self._encoding, self._absences, self._thinning, rng
             )
         if self._visits is None:
             return made, np.arange(rows, dtype=np.int64)
@@ -186,13 +194,19 @@ class HybridSynthesizer:
         folds = self._folds(scores, classes, owners, rng, lambda done: tell("select", 0.1 + 0.35 * done))
         self.trace_ = self._selected(folds, rng)
         self.weights_ = _shares(self.trace_.weights)
-        self._spacing = None
+        spacing = None
         if folds and self._spaced:
-            self._spacing = Spacing.learn(folds, self.weights_, self._encoding, scores, rng)
+            spacing = Spacing.learn(folds, self.weights_, self._encoding, scores, rng)
         tell("fit", 0.5)
         self._model = self._recipe.learn(
             self._encoding, scores, classes, owners, self.weights_, rng, lambda done: tell("fit", 0.5 + 0.5 * done)
         )
+        tables = None
+        balanced = self.balancing and self.form == "guarded" and self._encoding.width > 0
+        if balanced and _people(scores, owners) >= LEAST_TOLD:
+            tables = PairTables.learn(self._encoding, Rows(scores, classes), owners, self.minimum_people, rng)
+        self._thinning = Thinning(spacing, balanced, tables)
+        tell("fit", 1.0)
         self.settings_ = self._settings()
 
     @property
@@ -301,9 +315,15 @@ class HybridSynthesizer:
             "minimum_people": self.minimum_people,
             "rows_per_person": self._visits is not None,
             "people_per_knot": self.people_per_knot,
-            "spacing": self._spacing is not None,
+            "spacing": self._thinning.spacing is not None,
+            "balancing": self._thinning.balanced,
+            "pair_tables": self._thinning.tables is not None,
             "device": self.device,
         }
+
+
+def _people(scores: Floats, owners: Person | None) -> int:
+    return len(scores) if owners is None else len(np.unique(owners))
 
 
 def _shares(weights: Mapping[str, float]) -> dict[str, float]:

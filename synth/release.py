@@ -17,8 +17,8 @@ from synth.dependencies import with_declared_values
 from synth.encoding import Encoding
 from synth.errors import SynthesisError
 from synth.model import Model
-from synth.spacing import Spacing
 from synth.strata import Strata
+from synth.thinning import Thinning
 
 ROUNDS = 30
 _CLASS_ROWS = 30
@@ -32,7 +32,7 @@ def released_rows(
     model: Model,
     encoding: Encoding,
     absences: tuple[Absence, ...],
-    spacing: Spacing | None,
+    thinning: Thinning,
     rng: np.random.Generator,
 ) -> pd.DataFrame:
     """(rows, c) typed frame with allotted classes in which every row rule holds.
@@ -52,7 +52,7 @@ def released_rows(
     spare = max(1, min(max(-(-_CLASS_ROWS // smallest), like_the_table), _SPARE_ROWS // rows))
     first = np.repeat(np.arange(len(wanted)), wanted * spare)
     first_strata = _strata_of(first, model.strata)
-    reference = _drawn(first_strata, model, encoding, spacing, rng)
+    reference = thinning.draw(model, encoding, first_strata, rng)
     kept: list[pd.DataFrame] = []
     lacking = wanted.copy()
     places, groups, scores, offset = first, first_strata, reference, 0
@@ -73,19 +73,11 @@ def released_rows(
         more = more[: len(first) + rows]
         places, offset = np.concatenate([first, more]), len(first)
         groups = np.concatenate([first_strata, _strata_of(more, model.strata)])
-        scores = np.vstack([reference, _drawn(groups[offset:], model, encoding, spacing, rng)])
+        scores = np.vstack([reference, thinning.draw(model, encoding, groups[offset:], rng, together=False)])
     raise SynthesisError(
         f"{int(lacking.sum())} of {rows} rows still break one of {len(dictionary.rules)} row rules "
         f"after {ROUNDS} rounds of resampling: check that real rows keep the rules"
     )
-
-
-def _drawn(
-    strata: NDArray[np.int64], model: Model, encoding: Encoding, spacing: Spacing | None, rng: np.random.Generator
-) -> Floats:
-    if spacing is None:
-        return model.mixture.draw(strata, rng)
-    return spacing.draw(model, encoding, strata, rng)
 
 
 def _frame(

@@ -12,13 +12,10 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression
 
-from synth.balance import first_of_each
 from synth.calibration.quantiles import Floats
 from synth.encoding import Encoding
-from synth.model import Model
 from synth.nearness import MANY, Ranks, Small, nearest, nearest_by_landmarks
 from synth.selection import Fold
 
@@ -26,10 +23,6 @@ BANDS = 10
 """Ranks of nearness, equally many rows in each, that are told apart."""
 MOST_ODDS = 6.0
 """Largest odds of being kept over the smallest: what is rarer among unseen people stays that rare."""
-SURPLUS = 1.5
-"""Rows made for each that is kept, over the largest odds, so that the odds come out nearly as they should."""
-MOST_MADE = 200_000
-"""Rows made at a time; of a larger request twice as many are made as are kept, and large odds come out smaller."""
 _NEIGHBOUR = 5
 _SPACED_ROWS = 10_000
 _ROUNDS = 50
@@ -77,32 +70,14 @@ class Spacing:
             unseen.append(np.searchsorted(cuts, far, side="right"))
         return cls(encoding.apart(scores), _odds(np.concatenate(seen), np.concatenate(unseen)))
 
-    def draw(self, model: Model, encoding: Encoding, strata: NDArray[np.int64], rng: np.random.Generator) -> Floats:
-        """(m, d) scores of the mixture for strata (m,): more are made, and as many kept in each stratum."""
-        times = min(int(np.ceil(SURPLUS * self.odds.max())), max(MOST_MADE // max(len(strata), 1), 2))
-        many = np.repeat(strata, times)
-        scores = model.mixture.draw(many, rng)
-        shown = encoding.apart(model.calibration.apply(scores, many, rng))
-        kept = self.kept(shown, many, np.bincount(strata, minlength=int(many.max(initial=0)) + 1), rng)
-        result = np.empty((len(strata), scores.shape[1]))
-        result[np.argsort(strata, kind="stable")] = scores[kept]
-        return result
-
-    def kept(
-        self, rows: Small, strata: NDArray[np.int64], wanted: NDArray[np.int64], rng: np.random.Generator
-    ) -> Ranks:
-        """Made rows (m, w) to keep, ``wanted`` of each stratum and stratum by stratum, by the odds of their nearness.
-
-        References
-        ----------
-        Weighted sampling without replacement: Efraimidis and Spirakis, Information Processing Letters 97 (2006).
-        """
+    def of(self, rows: Small, rng: np.random.Generator) -> Floats:
+        """(m,) odds of made rows (m, w), by the rank of their nearness among them."""
         search = partial(nearest_by_landmarks, rng=rng) if len(self.learned) > MANY else nearest
         nearness = search(rows, self.learned) / _room(rows, rng, search)
         ranks = np.empty(len(rows), dtype=np.intp)
         ranks[np.argsort(nearness, kind="stable")] = np.arange(len(rows))
-        keys = rng.standard_exponential(len(rows)) / self.odds[ranks * len(self.odds) // max(len(rows), 1)]
-        return first_of_each(np.argsort(keys, kind="stable"), strata, wanted)
+        odds: Floats = self.odds[ranks * len(self.odds) // max(len(rows), 1)]
+        return odds
 
 
 def _nearnesses(

@@ -22,7 +22,7 @@ Classes = NDArray[np.int64]
 
 LEAST_PEOPLE = 30
 """People in the smallest stratum."""
-MOST = 128
+MOST = 16
 _SAMPLE = 10_000
 _GAIN, _GAIN_OF_ONE = 4.0, 10.0
 

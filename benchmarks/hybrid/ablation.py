@@ -13,6 +13,7 @@ SECTIONS = (
     ("Each component left out", f"{OURS}-without-"),
     ("Each component alone", f"{OURS}-only-"),
     ("Each calibration alone", f"{OURS}-calibration-"),
+    ("Rows chosen otherwise", f"{OURS}-rows-"),
     ("Weights chosen otherwise", f"{OURS}-selector-"),
 )
 SHOWN = (

@@ -2,9 +2,10 @@
 
 A form's name says what differs: ``ours`` has every default; ``ours-without-X`` and ``ours-only-X`` leave a component
 out or alone; ``ours-calibration-X`` has one calibration alone; ``ours-selector-X`` chooses the weights otherwise.
-``ours-calibration-full`` is what stands without the calibration of associations. ``ours-paper`` and ``ours-paper-two``
-match the marginals alone, fully, and average over one and two people where the defaults average over three: how near
-the hybrid comes to its source's headline (Mahin et al., arXiv:2510.10513) if it publishes real values, or means of two.
+``ours-calibration-full`` is what stands without the calibration of associations. ``ours-rows-X`` leaves out one or both
+ways of choosing among the rows that are made. ``ours-paper`` and ``ours-paper-two`` match the marginals alone, fully,
+and average over one and two people where the defaults average over three: how near the hybrid comes to its source's
+headline (Mahin et al., arXiv:2510.10513) if it publishes real values, or means of two.
 """
 
 from __future__ import annotations
@@ -51,6 +52,9 @@ def _forms() -> dict[str, dict[str, Any]]:
     forms[f"{OURS}-calibration-none"] = {"calibration": ()}
     for name in STEPS:
         forms[f"{OURS}-calibration-{name.replace('_', '-')}"] = {"calibration": (name,)}
+    forms[f"{OURS}-rows-unspaced"] = {"spacing": False}
+    forms[f"{OURS}-rows-unbalanced"] = {"balancing": False}
+    forms[f"{OURS}-rows-by-chance"] = {"spacing": False, "balancing": False}
     for name in SELECTORS:
         forms[f"{OURS}-selector-{name}"] = {"selection": "uniform"} if name == "uniform" else {"selector": name}
     return forms

@@ -128,6 +128,23 @@ class Encoding:
                 result[:, values.score] = ndtri(snapped(ndtr(scores[:, values.score]), values.codec.spikes))
         return np.clip(result, -8.0, 8.0)
 
+    def cells(self, scores: Floats) -> tuple[Floats, Codes]:
+        """(m, v) numbers as ranks, missing as NaN, and (m, l) codes of levels, as the table shows them."""
+        shown = self.snap(scores)
+        numbers = np.where(self.present(scores), shown, np.nan)[:, self.numbers]
+        codes = np.empty((len(scores), len(self._told_apart)), dtype=np.int64)
+        for j, levels in enumerate(self._told_apart):
+            codes[:, j] = self._codes(levels, shown)
+        return numbers, codes
+
+    @property
+    def _told_apart(self) -> tuple[LevelColumn, ...]:
+        return tuple(levels for levels in (*self.levels, *self.masks) if levels.score >= 0)
+
+    @staticmethod
+    def _codes(levels: LevelColumn, shown: Floats) -> Codes:
+        return np.searchsorted(levels.codec.edges[1:-1], ndtr(shown[:, levels.score]), side="right")
+
     def apart(self, scores: Floats, without: Collection[str] = ()) -> NDArray[np.float32]:
         """(m, w) rows whose distances mean the same for every kind of cell, those of some columns left out.
 
@@ -142,7 +159,7 @@ class Encoding:
         masks = [mask for number, mask in enumerate(self.masks) if number not in alone]
         for levels in (*self.levels, *masks):
             if levels.score >= 0 and levels.name not in without:
-                codes = np.searchsorted(levels.codec.edges[1:-1], ndtr(shown[:, levels.score]), side="right")
+                codes = self._codes(levels, shown)
                 count = min(len(levels.codec.edges) - 1, _LEVELS)
                 parts.append(codes[:, None] % count == np.arange(count))
         return np.hstack(parts).astype(np.float32, copy=False)

@@ -255,6 +255,46 @@ def test_rows_are_spaced_where_it_can_be_learned_and_the_settings_say_so(options
     assert fitted(table_of(120), dictionary_of(), **options).settings_["spacing"] is spaced
 
 
+@pytest.mark.parametrize(
+    ("people", "options", "told"),
+    [
+        (2_100, {}, (True, True)),
+        (1_900, {}, (True, False)),
+        (2_100, {"balancing": False}, (False, False)),
+        (2_100, {"form": "plain"}, (False, False)),
+    ],
+)
+def test_tables_of_two_thousand_people_are_learned_in_the_guarded_form_and_the_settings_say_so(
+    people: int, options: dict[str, Any], told: tuple[bool, bool]
+) -> None:
+    settings = fitted(table_of(people), dictionary_of(), **options).settings_
+    assert (settings["balancing"], settings["pair_tables"]) == told
+
+
+def test_two_columns_are_seen_together_as_often_as_they_are_in_the_table() -> None:
+    """The copula knows of no site where low values are high ones; 2,400 rows err by chance by 0.03 and more."""
+
+    def apart(made: pd.DataFrame) -> float:
+        """Total variation distance of the tables of ``low`` in quarters, the site and the grade."""
+        shares = [
+            pd.crosstab(np.digitize(frame["low"], cuts), [frame["site"], frame["grade"]], normalize="all")
+            for frame in (table, made)
+        ]
+        return float(shares[0].sub(shares[1], fill_value=0.0).abs().to_numpy().sum() / 2)
+
+    table = table_of(2_400)
+    cuts = table["low"].quantile([0.25, 0.5, 0.75]).to_numpy()
+    found = {
+        balancing: apart(
+            fitted(table, dictionary_of(), weights={"copula": 1.0}, balancing=balancing).sample(
+                2_400, np.random.default_rng(3)
+            )
+        )
+        for balancing in (True, False)
+    }
+    assert found[True] < 0.7 * found[False]
+
+
 def test_too_few_people_for_a_selection_get_even_weights_and_the_reason() -> None:
     made = fitted(table_of(30), dictionary_of(), components=("copula", "noise"))
     assert made.weights_ == {"copula": 0.5, "noise": 0.5}

@@ -12,6 +12,7 @@ from synth import nearness, spacing
 from synth.calibration.quantiles import Floats
 from synth.nearness import PROBES, Small, nearest, nearest_by_landmarks
 from synth.spacing import BANDS, Spacing
+from synth.thinning import kept
 
 seeds = st.integers(0, 2**32 - 1)
 ROUNDING = 2e-3
@@ -112,12 +113,12 @@ def test_small_tables_are_looked_at_whole_and_chance_is_asked_nothing_for_it(
     monkeypatch.setattr(spacing, "nearest_by_landmarks", refused)
     rng = np.random.default_rng(8)
     one = Spacing(crowds(people, rng), np.linspace(0.5, 1.5, BANDS))
-    made, strata = crowds(90, rng), np.zeros(90, dtype=np.int64)
+    made = crowds(90, rng)
     if people > 100:
         with pytest.raises(AssertionError, match="landmarks"):
-            one.kept(made, strata, np.array([30]), rng)
+            one.of(made, rng)
     else:
-        assert len(one.kept(made, strata, np.array([30]), rng)) == 30
+        assert len(one.of(made, rng)) == 90
 
 
 def test_beyond_the_bound_the_same_rows_are_thinned_alike(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,8 +129,8 @@ def test_beyond_the_bound_the_same_rows_are_thinned_alike(monkeypatch: pytest.Mo
     made = np.vstack([near, crowds(1_500, rng)]).astype(np.float32)
     one = Spacing(learned, np.linspace(0.1, 1.9, BANDS))
     strata = np.zeros(3_000, dtype=np.int64)
-    whole = one.kept(made, strata, np.array([1_000]), np.random.default_rng(1))
+    whole = kept(one.of(made, np.random.default_rng(1)), strata, np.array([1_000]), np.random.default_rng(2))
     monkeypatch.setattr(spacing, "MANY", 100)
-    parts = one.kept(made, strata, np.array([1_000]), np.random.default_rng(1))
+    parts = kept(one.of(made, np.random.default_rng(1)), strata, np.array([1_000]), np.random.default_rng(2))
     assert abs(np.mean(whole < 1_500) - np.mean(parts < 1_500)) < 0.08
     assert np.mean(parts < 1_500) < 0.4

@@ -14,6 +14,7 @@ from policies import parse_dictionary
 from synth.encoding import Encoding, encode
 from synth.selection import Fold, Rows
 from synth.spacing import BANDS, MOST_ODDS, Spacing, nearest
+from synth.thinning import kept
 
 Floats = NDArray[np.float64]
 WIDTH = 8
@@ -60,9 +61,9 @@ def test_rows_that_lean_towards_seen_people_are_thinned_until_they_hardly_do(enc
     rng = np.random.default_rng(1)
     spacing = Spacing.learn([fold(0.3, rng), fold(0.3, rng)], {"model": 1.0}, encoding, seen := people(300, rng), rng)
     made, unseen, alike = leaning(seen, 2_400, 0.3, rng), people(300, rng), np.zeros(2_400, dtype=np.int64)
-    kept = spacing.kept(encoding.apart(made), alike, np.array([600]), rng)
+    some = kept(spacing.of(encoding.apart(made), rng), alike, np.array([600]), rng)
     assert share_nearer(made, seen, unseen) > 0.6
-    assert share_nearer(made[kept], seen, unseen) < 0.56
+    assert share_nearer(made[some], seen, unseen) < 0.56
 
 
 def test_a_model_that_leans_towards_nobody_keeps_its_rows_alike(encoding: Encoding) -> None:
@@ -87,9 +88,9 @@ def test_each_stratum_gets_the_rows_it_wants_none_twice(seed: int, wanted: list[
     rng = np.random.default_rng(seed)
     strata = rng.permutation(np.repeat(np.arange(len(wanted)), 3 * np.array(wanted)))
     spacing = Spacing(people(20, rng).astype(np.float32), np.linspace(0.5, 1.5, BANDS))
-    kept = spacing.kept(people(len(strata), rng).astype(np.float32), strata, np.array(wanted), rng)
-    assert np.array_equal(np.bincount(strata[kept], minlength=len(wanted)), wanted)
-    assert len(np.unique(kept)) == len(kept)
+    some = kept(spacing.of(people(len(strata), rng).astype(np.float32), rng), strata, np.array(wanted), rng)
+    assert np.array_equal(np.bincount(strata[some], minlength=len(wanted)), wanted)
+    assert len(np.unique(some)) == len(some)
 
 
 def test_rows_of_different_levels_are_as_far_apart_as_random_numbers_and_missing_ones_are_a_level() -> None:
