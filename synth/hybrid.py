@@ -26,8 +26,7 @@ from synth.pair_tables import PairTables
 from synth.release import released_rows
 from synth.selection import Fold, Rows, SelectionTrace, select, unselected
 from synth.spacing import Spacing
-from synth.thinning import LEAST_PEOPLE as LEAST_TOLD
-from synth.thinning import Thinning
+from synth.thinning import LEAST_TOLD, Thinning
 from synth.visits import Visits, keys_are_asked_for
 
 Progress = Callable[[str, float], None]
@@ -63,9 +62,10 @@ class HybridSynthesizer:
         Kept for comparison: no setting of the gate reaches it.
     spacing : leave out some of the rows that lie nearer to learned rows than to those of unseen people; only in the
         guarded form, and only where folds were made for the weights.
-    balancing : exchange made rows for others until the tables of two columns and the class are those of all rows that
-        were made or, with 2,000 people and more, of the real rows, without combinations of fewer than
-        ``minimum_people``. Only in the guarded form.
+    balancing : exchange made rows for others, which brings the tables of two columns within a class to those of all
+        rows that were made or, of 2,000 people and more, of the real rows, as far as ``minimum_people`` have a
+        combination and rounded to fives. Only in the guarded form; where fewer rows are asked for than the table has,
+        some of a balanced table are taken by chance.
 
     Attributes
     ----------

@@ -1,8 +1,11 @@
 """Which cells do rows fall into, in the tables of two columns within each class?
 
-Calibrated marginals say nothing of two columns together; their tables do, and of many people they are what a statistics
-office publishes. A combination that fewer people have than may be told stands in none of them: all such are one cell of
-their table.
+Calibrated marginals say nothing of two columns together; their tables do. They are learned as a statistics office
+publishes them: a combination that fewer people have than may be told has no cell of its own, and where all such ones of
+a class are held by so few together, the smallest cells are given up with them, so that no difference tells their number
+(complementary suppression); counts are rounded to multiples of five by chance, up or down so that they are right on
+average, once for all that is drawn (Hundepool et al., Statistical disclosure control, 2012, chapter 5). That is no
+differential privacy: marginals are matched more closely, and whoever knows all rows but one may tell the last.
 """
 
 from __future__ import annotations
@@ -23,6 +26,8 @@ BINS = 8
 """Cells of a number, with about equally many people; missing is one more."""
 MOST_TABLES = 300
 """Tables that are looked at, a random choice of those of a wide table."""
+BASE = 5
+"""Counts are multiples of it."""
 
 Codes = NDArray[np.int64]
 Places = NDArray[np.int32]
@@ -38,15 +43,17 @@ class PairTables:
     sizes : (w,) cells of each column: numbers, levels, and the class.
     pairs : (t, 2) columns of each table beside the class.
     known : for each table, ascending, the combinations that have a cell of their own.
-    shares : (c,) share of the rows in each cell, table by table; the first cell of a table holds all its other
+    counts : (c,) rows in each cell, rounded, table by table; a table's first cells hold, class by class, all its other
         combinations.
+    rows : (k,) rows of each class.
     """
 
     cuts: tuple[Floats, ...]
     sizes: Codes
     pairs: NDArray[np.intp]
     known: tuple[Codes, ...]
-    shares: Floats
+    counts: Floats
+    rows: Codes
 
     @classmethod
     def learn(
@@ -61,33 +68,60 @@ class PairTables:
         known = []
         for pair in pairs:
             found, place = np.unique(_combined(codes, pair, sizes), return_inverse=True)
-            known.append(found[holders(place, len(found), owners) >= minimum_people])
-        learned = cls(cuts, sizes, pairs, tuple(known), np.zeros(0))
-        return cls(cuts, sizes, pairs, tuple(known), learned.counts(learned._placed(codes)) / len(codes))
+            known.append(found[_told(found % sizes[-1], holders(place, len(found), owners), minimum_people)])
+        places = _placed(codes, sizes, pairs, known)
+        exact = counted(places, _size(known, sizes))
+        rounded = BASE * np.floor(exact / BASE + rng.random(len(exact)))
+        return cls(cuts, sizes, pairs, tuple(known), rounded, np.bincount(rows.classes, minlength=int(sizes[-1])))
 
     def places(self, encoding: Encoding, rows: Rows) -> list[Places]:
         """For each table the (m,) number, among the cells of all tables, of the cell that each row falls into."""
-        return self._placed(_codes(encoding, rows, self.cuts))
+        return _placed(_codes(encoding, rows, self.cuts), self.sizes, self.pairs, self.known)
 
-    def counts(self, places: Sequence[Places], weights: Floats | None = None) -> Floats:
-        """(c,) rows, or the sum of their weights (m,), in each cell."""
-        size = sum(len(known) + 1 for known in self.known)
-        result = np.zeros(size)
-        for place in places:
-            result += np.bincount(place, weights=weights, minlength=size)
-        return result
+    def wanted(self, classes: Codes) -> Floats:
+        """(c,) counts of as many rows of each class as there are in (m,) class codes."""
+        times: Floats = np.bincount(classes, minlength=len(self.rows)) / np.maximum(self.rows, 1)
+        pools = np.arange(self.sizes[-1])
+        of_cell = [np.concatenate([pools, known % self.sizes[-1]]) for known in self.known]
+        wanted: Floats = self.counts * times[np.concatenate([np.zeros(0, dtype=np.int64), *of_cell])]
+        return wanted
 
-    def _placed(self, codes: Codes) -> list[Places]:
-        strange = (codes >= self.sizes).any(axis=1)
-        result, first = [], 0
-        for pair, known in zip(self.pairs, self.known, strict=True):
-            combined = np.where(strange, -1, _combined(codes, pair, self.sizes))
-            place = np.searchsorted(known, combined)
-            found = place < len(known)
-            found[found] = known[place[found]] == combined[found]
-            result.append((first + np.where(found, place + 1, 0)).astype(np.int32))
-            first += len(known) + 1
-        return result
+
+def counted(places: Sequence[Places], size: int, weights: Floats | None = None) -> Floats:
+    """(size,) rows, or the sum of their weights (m,), in each cell."""
+    result = np.zeros(size)
+    for place in places:
+        result += np.bincount(place, weights=weights, minlength=size)
+    return result
+
+
+def _told(classes: Codes, people: NDArray[np.intp], minimum_people: int) -> NDArray[np.bool_]:
+    """(k,) combinations with a cell of their own; others are held by none or by ``minimum_people`` in every class."""
+    told = people >= minimum_people
+    for code in np.unique(classes):
+        own = classes == code
+        for smallest in np.flatnonzero(own)[np.argsort(people[own], kind="stable")]:
+            if not 0 < people[own & ~told].sum() < minimum_people:
+                break
+            told[smallest] = False
+    return told
+
+
+def _size(known: Sequence[Codes], sizes: Codes) -> int:
+    return sum(len(found) + int(sizes[-1]) for found in known)
+
+
+def _placed(codes: Codes, sizes: Codes, pairs: NDArray[np.intp], known: Sequence[Codes]) -> list[Places]:
+    result, first = [], 0
+    classes = int(sizes[-1])
+    for pair, found in zip(pairs, known, strict=True):
+        combined = np.where((codes[:, pair] < sizes[pair]).all(axis=1), _combined(codes, pair, sizes), -1)
+        place = np.searchsorted(found, combined)
+        its_own = place < len(found)
+        its_own[its_own] = found[place[its_own]] == combined[its_own]
+        result.append((first + np.where(its_own, classes + place, codes[:, -1])).astype(np.int32))
+        first += classes + len(found)
+    return result
 
 
 def _pairs(columns: int, rng: np.random.Generator) -> NDArray[np.intp]:

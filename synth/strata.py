@@ -22,7 +22,8 @@ Classes = NDArray[np.int64]
 
 LEAST_PEOPLE = 30
 """People in the smallest stratum."""
-MOST = 16
+MOST = 14
+"""Splits of all classes together, or as many as there are classes."""
 _SAMPLE = 10_000
 _GAIN, _GAIN_OF_ONE = 4.0, 10.0
 
@@ -73,7 +74,7 @@ class Strata:
         right = np.column_stack([scores[:, j] > cut for j, cut in cuts]) if cuts else np.zeros((len(scores), 0), bool)
         own = np.array([j for j, _ in cuts], dtype=np.intp)
         best = {code: _best_split(scores, right, own, codes == code, people, rng, least) for code in range(count)}
-        while len(class_of) < most and cuts and d > 1:
+        while len(splits) < max(most, count) and cuts and d > 1:
             code = max(best, key=lambda c: best[c][0])
             gain, split = best[code]
             if gain < _GAIN * (d - 1) + _GAIN_OF_ONE:

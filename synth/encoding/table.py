@@ -129,7 +129,7 @@ class Encoding:
         return np.clip(result, -8.0, 8.0)
 
     def cells(self, scores: Floats) -> tuple[Floats, Codes]:
-        """(m, v) numbers as ranks, missing as NaN, and (m, l) codes of levels, as the table shows them."""
+        """(m, v) numbers as ranks, missing as NaN, and (m, l) codes of levels and of missingness, snapped."""
         shown = self.snap(scores)
         numbers = np.where(self.present(scores), shown, np.nan)[:, self.numbers]
         codes = np.empty((len(scores), len(self._told_apart)), dtype=np.int64)

@@ -272,7 +272,7 @@ def test_tables_of_two_thousand_people_are_learned_in_the_guarded_form_and_the_s
 
 
 def test_two_columns_are_seen_together_as_often_as_they_are_in_the_table() -> None:
-    """The copula knows of no site where low values are high ones; 2,400 rows err by chance by 0.03 and more."""
+    """The copula does not follow what a grade and a site together say of ``low``."""
 
     def apart(made: pd.DataFrame) -> float:
         """Total variation distance of the tables of ``low`` in quarters, the site and the grade."""
