@@ -1,4 +1,4 @@
-"""Rows are left out by their odds, exchanged within their stratum and odds, and come in the order that was asked for."""
+"""Rows are left out by their odds, exchanged within stratum and odds, and come in the order that was asked for."""
 
 from __future__ import annotations
 
