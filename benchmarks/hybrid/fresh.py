@@ -75,7 +75,19 @@ def fresh(records: Sequence[Record], halves: Sequence[Record] = (), more: Sequen
     for table in tables:
         rows = pairs[table][0][0]["figures"]["n_train"]
         parts += [f"## {table}\n", f"Rows a third: {rows:,}; seeds: {len(pairs[table])}.\n", _of_table(records, table)]
-    return "\n".join([*parts, *_ten_cuts(halves, more)])
+    return "\n".join([*parts, *_ten_cuts(halves, more), _states(records, more)])
+
+
+def _states(records: Sequence[Record], more: Sequence[Record]) -> str:
+    """Which state of the code made which runs of ours."""
+    made: dict[str, set[str]] = {}
+    for runs, kind in ((records, "thirds"), (more, "seeds 3 to 9")):
+        for run in runs:
+            if "source" in run:
+                made.setdefault(run["source"][:16], set()).add(f"{kind} of {run['table']}")
+    lines = [f"- {state}: {', '.join(sorted(tables))}." for state, tables in sorted(made.items())]
+    title = "### States of the code\n\nSHA-256 over `synth/` that made the runs of ours:\n"
+    return "\n".join([title, *lines]) + "\n"
 
 
 def error(values: Sequence[float]) -> float | None:
