@@ -67,6 +67,14 @@ def balanced(
     return taken
 
 
+def counted(places: Sequence[Places], size: int, weights: Floats | None = None) -> Floats:
+    """(size,) rows, or the sum of their weights (m,), in each cell."""
+    result = np.zeros(size)
+    for place in places:
+        result += np.bincount(place, weights=weights, minlength=size)
+    return result
+
+
 def _summed(places: Sequence[Places], of_cell: Floats) -> Floats:
     """(m,) sum over the cells that each row falls into."""
     values = of_cell.astype(np.float32)
@@ -76,11 +84,8 @@ def _summed(places: Sequence[Places], of_cell: Floats) -> Floats:
     return result
 
 
-def _counts(places: Sequence[Places], rows: NDArray[np.intp], cells: int) -> Floats:
-    counts = np.zeros(cells)
-    for place in places:
-        counts += np.bincount(place[rows], minlength=cells)
-    return counts
+def _counts(places: Sequence[Places], rows: NDArray[np.intp], size: int) -> Floats:
+    return counted([place[rows] for place in places], size)
 
 
 def _paired(

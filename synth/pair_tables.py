@@ -17,10 +17,11 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from synth.balanced_sampling import counted
 from synth.calibration.quantiles import Floats, Person
 from synth.encoding import Encoding
 from synth.holders import holders
-from synth.selection import Rows
+from synth.selection import Rows, borders
 
 BINS = 8
 """Cells of a number, with about equally many people; missing is one more."""
@@ -60,7 +61,7 @@ class PairTables:
         cls, encoding: Encoding, rows: Rows, owners: Person | None, minimum_people: int, rng: np.random.Generator
     ) -> Self:
         """From scores and classes; a combination has a cell of its own where ``minimum_people`` have it."""
-        cuts = tuple(_borders(column) for column in encoding.cells(rows.scores)[0].T)
+        cuts = tuple(_cuts(column) for column in encoding.cells(rows.scores)[0].T)
         codes = _codes(encoding, rows, cuts)
         sizes = codes.max(axis=0) + 1
         varied = np.flatnonzero(sizes[:-1] > 1)
@@ -85,14 +86,6 @@ class PairTables:
         of_cell = [np.concatenate([pools, known % self.sizes[-1]]) for known in self.known]
         wanted: Floats = self.counts * times[np.concatenate([np.zeros(0, dtype=np.int64), *of_cell])]
         return wanted
-
-
-def counted(places: Sequence[Places], size: int, weights: Floats | None = None) -> Floats:
-    """(size,) rows, or the sum of their weights (m,), in each cell."""
-    result = np.zeros(size)
-    for place in places:
-        result += np.bincount(place, weights=weights, minlength=size)
-    return result
 
 
 def _told(classes: Codes, people: NDArray[np.intp], minimum_people: int) -> NDArray[np.bool_]:
@@ -135,24 +128,19 @@ def _pairs(columns: int, rng: np.random.Generator) -> NDArray[np.intp]:
     return np.column_stack([first, numbers - starts[first] + first + 1])
 
 
-def _borders(column: Floats) -> Floats:
-    """Borders that cut a column into about equal parts, equal values together."""
-    known = np.sort(column[~np.isnan(column)])
-    if not len(known):
-        return known
-    edges = known[(np.arange(1, BINS) * len(known)) // BINS]
-    borders: Floats = np.unique(edges[edges > known[0]])
-    return borders
+def _cuts(column: Floats) -> Floats:
+    known = column[~np.isnan(column)]
+    return borders(known, BINS) if len(known) else known
 
 
 def _codes(encoding: Encoding, rows: Rows, cuts: Sequence[Floats]) -> Codes:
     """(m, w) cell of each column that each row falls into; the class is the last column."""
     numbers, levels = encoding.cells(rows.scores)
-    cut = [
-        np.where(np.isnan(column), len(borders) + 1, np.searchsorted(borders, column, side="right"))
-        for column, borders in zip(numbers.T, cuts, strict=True)
+    numbered = [
+        np.where(np.isnan(column), len(cut) + 1, np.searchsorted(cut, column, side="right"))
+        for column, cut in zip(numbers.T, cuts, strict=True)
     ]
-    codes: Codes = np.column_stack([*cut, levels, rows.classes]).astype(np.int64)
+    codes: Codes = np.column_stack([*numbered, levels, rows.classes]).astype(np.int64)
     return codes
 
 

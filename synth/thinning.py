@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth.balance import first_of_each
-from synth.balanced_sampling import balanced
+from synth.balanced_sampling import balanced, counted
 from synth.calibration.quantiles import Floats
 from synth.encoding import Encoding
 from synth.model import Model
-from synth.pair_tables import PairTables, counted
+from synth.pair_tables import PairTables
 from synth.selection import Rows
 from synth.spacing import Spacing
 

@@ -35,6 +35,15 @@ class Rows:
     classes: Classes
 
 
+def borders(column: Floats, parts: int) -> Floats:
+    """Fewer than ``parts`` borders that cut (n,) numbers, n >= 1, into about equal parts, equal values together."""
+    ranked = np.sort(column)
+    inner = np.arange(1, parts) / parts
+    edges = ranked[(inner * len(ranked)).astype(np.intp)]
+    found: Floats = np.unique(edges[edges > ranked[0]])
+    return found
+
+
 @dataclass(frozen=True)
 class Bins:
     """Indicators of binned columns: at most six bins each, ties never split, and one for every class."""
@@ -45,13 +54,7 @@ class Bins:
     @classmethod
     def of(cls, scores: Floats, classes: int) -> Self:
         """Cut every column of (n, d) scores at sixths of its distribution."""
-        inner = np.arange(1, BINS) / BINS
-        cuts = []
-        for column in scores.T:
-            ranked = np.sort(column)
-            edges = np.unique(ranked[(inner * len(ranked)).astype(np.intp)])
-            cuts.append(edges[edges > ranked[0]])
-        return cls(tuple(cuts), classes)
+        return cls(tuple(borders(column, BINS) for column in scores.T), classes)
 
     def indicators(self, rows: Rows) -> Floats:
         """(n, b) zeros and ones; the last columns are the classes."""

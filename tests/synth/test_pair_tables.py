@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 
 from policies import Dictionary, parse_dictionary
+from synth.balanced_sampling import counted
 from synth.calibration.quantiles import Person
 from synth.encoding import Encoding, encode
-from synth.pair_tables import BASE, MOST_TABLES, PairTables, counted
+from synth.pair_tables import BASE, MOST_TABLES, PairTables
 from synth.selection import Rows
 
 N = 2_000

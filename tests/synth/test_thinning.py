@@ -8,9 +8,10 @@ import pytest
 from numpy.typing import NDArray
 
 from policies import parse_dictionary
+from synth.balanced_sampling import counted
 from synth.encoding import Encoding, encode
 from synth.model import Model, Recipe
-from synth.pair_tables import PairTables, counted
+from synth.pair_tables import PairTables
 from synth.selection import Rows
 from synth.spacing import BANDS, Spacing
 from synth.thinning import Thinning
