@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 
 from synth.calibration.quantiles import Floats
 
-ROUNDS = 60
+LEAST_ROUNDS, MOST_ROUNDS = 60, 200
+_LOOKED_AT = 5_000_000_000
+"""Rows times tables looked at in all rounds together, above the least rounds."""
 _CONSIDERED = 0.5
 _FIRST_SHARE, _MOST, _GROWTH = 0.2, 0.5, 1.3
 
@@ -46,7 +48,8 @@ def balanced(
     alone = _summed(places, weight)
     excess = _counts(places, np.flatnonzero(taken), len(wanted)) - wanted
     loss, share = float(excess**2 @ weight), _FIRST_SHARE
-    for _ in range(ROUNDS):
+    rounds = int(np.clip(_LOOKED_AT // (len(taken) * len(places)), LEAST_ROUNDS, MOST_ROUNDS))
+    for _ in range(rounds):
         pull = 2.0 * _summed(places, excess * weight)
         change = np.where(taken, alone - pull, alone + pull)
         considered = rng.random(len(taken)) < _CONSIDERED

@@ -19,12 +19,15 @@ from numpy.typing import NDArray
 
 from synth.balanced_sampling import counted
 from synth.calibration.quantiles import Floats, Person
+from synth.cells import cell_borders
 from synth.encoding import Encoding
 from synth.holders import holders
-from synth.selection import Rows, borders
+from synth.selection import Rows
 
-BINS = 8
-"""Cells of a number, with about equally many people; missing is one more."""
+LEAST_BINS, MOST_BINS = 8, 16
+"""Cells of a number, with about equally many people, but that a common value has its own; missing is one more."""
+_IN_A_CELL = 20
+"""Rows in a cell of two numbers and a class, on average, where there are more than the least cells."""
 MOST_TABLES = 300
 """Tables that are looked at, a random choice of those of a wide table."""
 BASE = 5
@@ -58,10 +61,22 @@ class PairTables:
 
     @classmethod
     def learn(
-        cls, encoding: Encoding, rows: Rows, owners: Person | None, minimum_people: int, rng: np.random.Generator
+        cls,
+        encoding: Encoding,
+        rows: Rows,
+        owners: Person | None,
+        minimum_people: int,
+        rng: np.random.Generator,
+        *,
+        drawn: int | None = None,
     ) -> Self:
-        """From scores and classes; a combination has a cell of its own where ``minimum_people`` have it."""
-        cuts = tuple(_cuts(column) for column in encoding.cells(rows.scores)[0].T)
+        """From scores and classes; a combination has a cell of its own where ``minimum_people`` have it.
+
+        ``drawn`` : rows that are to have these tables, if fewer; numbers are cut no finer than suits so many.
+        """
+        in_class = (drawn or len(rows.classes)) / len(np.unique(rows.classes))
+        bins = int(np.clip(np.sqrt(in_class / _IN_A_CELL), LEAST_BINS, MOST_BINS))
+        cuts = tuple(_cuts(column, bins) for column in encoding.cells(rows.scores)[0].T)
         codes = _codes(encoding, rows, cuts)
         sizes = codes.max(axis=0) + 1
         varied = np.flatnonzero(sizes[:-1] > 1)
@@ -78,6 +93,19 @@ class PairTables:
     def places(self, encoding: Encoding, rows: Rows) -> list[Places]:
         """For each table the (m,) number, among the cells of all tables, of the cell that each row falls into."""
         return _placed(_codes(encoding, rows, self.cuts), self.sizes, self.pairs, self.known)
+
+    def margins(self, encoding: Encoding, rows: Rows, strata: Codes) -> tuple[list[Places], int]:
+        """For each column in a table the (m,) cell, by stratum (m,), that each row falls into, and how many there are.
+
+        Calibration matches columns stratum by stratum: rows chosen for the tables alone would be moved by it again.
+        """
+        codes = _codes(encoding, rows, self.cuts)
+        places, first = [], 0
+        for column in np.unique(self.pairs):
+            place = codes[:, column] * (int(strata.max(initial=0)) + 1) + strata
+            places.append((first + place).astype(np.int32))
+            first = int(places[-1].max(initial=first)) + 1
+        return places, first
 
     def wanted(self, classes: Codes) -> Floats:
         """(c,) counts of as many rows of each class as there are in (m,) class codes."""
@@ -128,9 +156,9 @@ def _pairs(columns: int, rng: np.random.Generator) -> NDArray[np.intp]:
     return np.column_stack([first, numbers - starts[first] + first + 1])
 
 
-def _cuts(column: Floats) -> Floats:
+def _cuts(column: Floats, bins: int) -> Floats:
     known = column[~np.isnan(column)]
-    return borders(known, BINS) if len(known) else known
+    return cell_borders(known, len(known) / bins) if len(known) else known
 
 
 def _codes(encoding: Encoding, rows: Rows, cuts: Sequence[Floats]) -> Codes:

@@ -2,7 +2,8 @@
 
 More rows are made than are wanted, and some are left out: those that lie nearer to learned rows than to others
 (``spacing.py``). Of the rows that stay by chance, some are then exchanged for others that were as likely to stay, which
-brings their tables of two columns to the wanted ones (``pair_tables.py``, ``balanced_sampling.py``).
+brings their tables of two columns to the wanted ones, and leaves each column as calibrated within its stratum
+(``pair_tables.py``, ``balanced_sampling.py``).
 """
 
 from __future__ import annotations
@@ -91,18 +92,21 @@ class Thinning:
         rng: np.random.Generator,
     ) -> NDArray[np.intp]:
         """Rows in the place of the chosen ones, of the same strata in the same order, and exactly as likely."""
-        tables = self.tables or PairTables.learn(encoding, shown, None, _FEW, rng)
+        tables = self.tables or PairTables.learn(encoding, shown, None, _FEW, rng, drawn=len(chosen))
         places = tables.places(encoding, shown)
+        margins, size = tables.margins(encoding, shown, strata)
+        of_stratum = np.bincount(strata[chosen], minlength=int(strata.max(initial=0)) + 1)
+        total = np.bincount(strata, weights=odds, minlength=len(of_stratum))
+        weights = odds * (of_stratum / np.maximum(total, 1e-300))[strata]
         if self.tables is None:
-            of_stratum = np.bincount(strata[chosen], minlength=int(strata.max(initial=0)) + 1)
-            total = np.bincount(strata, weights=odds, minlength=len(of_stratum))
-            weights = odds * (of_stratum / np.maximum(total, 1e-300))[strata]
             wanted = counted(places, len(tables.counts), weights)
         else:
             wanted = tables.wanted(shown.classes[chosen])
-        most = max(_MOST_CELLS // len(odds), 1)
+        most = max(_MOST_CELLS // len(odds) - len(margins), 1)
         if len(places) > most:
             places = [places[t] for t in rng.choice(len(places), most, replace=False)]
+        places += [place + np.int32(len(wanted)) for place in margins]
+        wanted = np.concatenate([wanted, counted(margins, size, weights)])
         taken = np.zeros(len(odds), dtype=np.bool_)
         taken[chosen] = True
         alike = np.unique(odds, return_inverse=True)[1]

@@ -8,17 +8,18 @@ levels that exclude each other, zeros, interactions, is followed here.
 Guarded, all of it ours: leaves of at least 25 rows, more in a large table; weak branches are cut; splits look at
 the whole distribution of a column and not only at its mean, and at levels in the order of what they say of it; a
 continuous column, or one of many levels, is first regressed linearly, so that trees need not spell out straight lines
-in steps; in a large table a line over all leaves says what large leaves leave unsaid (``leaves.py``); a drawn value
-moves by about five ranks among the real ones; and every column has five trees, each grown on other rows, of which every
-row drawn takes one: their mean tells less of single patients than one tree does, and errs less (Breiman, Bagging
-predictors, Machine Learning 24, 1996).
+in steps; in a large table a line over all leaves says what large leaves leave unsaid (``leaves.py``), and for a column
+of levels or spikes a logit over all columns before it (``logit.py``); a drawn value moves by about five ranks among the
+real ones; and every column has five trees, each grown on other rows, of which every row drawn takes one, or their mean:
+it tells less of single patients than one tree does, and errs less (Breiman, Bagging predictors, Machine Learning 24,
+1996).
 
 Plain: as in synthpop, leaves of 5 whose values come out as they are. It copies people.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -28,13 +29,14 @@ from sklearn.tree import DecisionTreeRegressor
 
 from synth.components.features import LEVELS, Kinds, Levels, class_features, features_of, levels_of, waves_of
 from synth.components.leaves import Leaves
+from synth.components.logit import Cells, Logit
 from synth.components.moments import Floats, class_moments
 from synth.components.perclass import Codes, Form, checked, members_of
 
 LEAF = 25
 """Rows a drawn value may come from, at least, in the guarded form, before a line picks among them; often more."""
 _LARGE = 1_000
-"""Rows from which leaves grow, and people from whom a line says what they leave unsaid: of fewer it tells too much."""
+"""Rows from which leaves grow, and people from whom a line or logit says the rest: of fewer it tells too much."""
 _GROWTH = 0.8
 """Power of the number of rows with which leaves grow from there: 275 of 20,000 rows."""
 GROVE = 5
@@ -90,19 +92,22 @@ class ConditionalTrees:
         seen = np.arange(n) if n <= STRUCTURE else np.sort(rng.choice(n, STRUCTURE, replace=False))
         related = _related(scores[seen])
         share, trees = (min(_GROWN, STRUCTURE / n), GROVE) if guarded else (1.0, 1)
-        lined = STRUCTURE if guarded and (n if self.people is None else self.people) > _LARGE else 0
+        lined = guarded and (n if self.people is None else self.people) > _LARGE
         place = np.searchsorted(self._codes, classes)
         order = _most_related_next(related) if guarded else list(range(d))
         kinds: dict[int, Kinds] = {}
+        cells: dict[int, Cells] = {}
         for position, column in enumerate(order):
             before = np.array(order[:position], dtype=np.intp)
             if len(before) > _FEATURES:
                 before = before[np.argsort(-related[column, before], kind="stable")[:_FEATURES]]
             fields = (_some(n, share, rng) for _ in range(trees))
             told = [kinds[j] for j in before if guarded]
-            count = len(self._codes)
+            if lined:
+                cells[column] = Cells.of(scores[:, column])
+            shown = [cells[j] for j in (*before, column)] if lined else []
             self._columns.append(
-                _learned(column, before, told, scores, place, count, fields, rng, guarded=guarded, lined=lined)
+                _learned(column, before, told, shown, scores, place, len(self._codes), fields, rng, guarded=guarded)
             )
             kinds[column] = Kinds.of(scores[:, column])
         return self
@@ -130,30 +135,40 @@ class _Column:
     of_class: Floats
     of_level: tuple[Levels, ...]
     line: Floats | None
-    grove: tuple[Leaves, ...]
+    drawn_from: tuple[Leaves, ...] | Logit
     tied: Floats
     loose: Floats
 
     def draw(self, rows: Floats, place: NDArray[np.intp], rng: np.random.Generator) -> Floats:
-        """(m,) cells, each by one of the trees, of rows (m, d) whose earlier columns stand."""
-        features = features_of(self.of_class, self.of_level, place, rows[:, self.before])
-        drawn = np.empty(len(rows))
-        taken = rng.integers(len(self.grove), size=len(rows))
-        for number, tree in enumerate(self.grove):
-            own = np.flatnonzero(taken == number)
-            if len(own):
-                values = tree.draw(features[own], rng)
-                if len(self.loose) > 1:
-                    moving = ~np.isin(values, self.tied)
-                    values[moving] = _moved(values[moving], self.loose, rng)
-                drawn[own] = values
+        """(m,) cells of rows (m, d) whose earlier columns stand."""
+        earlier = rows[:, self.before]
+        features = features_of(self.of_class, self.of_level, place, earlier)
+        if isinstance(self.drawn_from, Logit):
+            drawn = self.drawn_from.draw(features, earlier, place, rng)
+        else:
+            drawn = _one_of(self.drawn_from, features, rng)
+        if len(self.loose) > 1:
+            moving = ~np.isin(drawn, self.tied)
+            drawn[moving] = _moved(drawn[moving], self.loose, rng)
         return drawn if self.line is None else drawn + features[:, : len(self.line)] @ self.line
+
+
+def _one_of(grove: tuple[Leaves, ...], features: Floats, rng: np.random.Generator) -> Floats:
+    """(m,) values, each out of its leaf of one of the trees."""
+    drawn = np.empty(len(features))
+    taken = rng.integers(len(grove), size=len(features))
+    for number, leaves in enumerate(grove):
+        own = np.flatnonzero(taken == number)
+        if len(own):
+            drawn[own] = leaves.draw(features[own], rng)
+    return drawn
 
 
 def _learned(
     column: int,
     before: NDArray[np.intp],
     told: Iterable[Kinds],
+    shown: Sequence[Cells],
     scores: Floats,
     place: NDArray[np.intp],
     classes: int,
@@ -161,9 +176,12 @@ def _learned(
     rng: np.random.Generator,
     *,
     guarded: bool,
-    lined: int,
 ) -> _Column:
-    """A column, with a tree grown on the rows of each field; ``told`` are the kinds of the columns before, if shown."""
+    """A column, with a tree grown on the rows of each field.
+
+    ``told`` are the kinds of the columns before, if shown; ``shown`` the cells of these and of the column, if there are
+    people enough for a line or a logit.
+    """
     values = scores[:, column]
     waves = waves_of(values)
     of_class = class_features(waves, place, classes)
@@ -180,28 +198,27 @@ def _learned(
     goal = values[:, None]
     if guarded:
         goal = waves if line is None else waves_of(values / max(float(values.std()), 1e-9))
-    grove = tuple(_grown(features, goal, values, field, rng, guarded=guarded, lined=lined) for field in fields)
+    trees = [_grown(features, goal, field, rng, guarded=guarded) for field in fields]
+    drawn_from: tuple[Leaves, ...] | Logit
+    if shown and len(before) and line is None:
+        *earlier, own = shown
+        drawn_from = Logit.fit(trees, features, values, own, earlier, scores[:, before], place, classes, rng)
+    else:
+        lined = STRUCTURE if shown else 0
+        drawn_from = tuple(Leaves.filled(tree, features, values, rng, lined=lined) for tree in trees)
     loose = np.sort(values[~np.isin(values, tied)]) if guarded else np.empty(0)
-    return _Column(column, before, of_class, of_level, line, grove, tied, loose)
+    return _Column(column, before, of_class, of_level, line, drawn_from, tied, loose)
 
 
 def _grown(
-    features: Floats,
-    goal: Floats,
-    values: Floats,
-    field: NDArray[np.intp],
-    rng: np.random.Generator,
-    *,
-    guarded: bool,
-    lined: int,
-) -> Leaves:
-    """A tree grown on the rows of the field, its leaves filled with the values of all rows."""
-    tree = DecisionTreeRegressor(
-        min_samples_leaf=_least(len(values), len(field)) if guarded else _PLAIN_LEAF,
+    features: Floats, goal: Floats, field: NDArray[np.intp], rng: np.random.Generator, *, guarded: bool
+) -> DecisionTreeRegressor:
+    """A tree grown on the rows of the field."""
+    return DecisionTreeRegressor(
+        min_samples_leaf=_least(len(goal), len(field)) if guarded else _PLAIN_LEAF,
         ccp_alpha=_PRUNING * float(goal[field].var(axis=0).mean()) / len(field) if guarded else 0.0,
         random_state=int(rng.integers(2**31)),
     ).fit(features[field], goal[field])
-    return Leaves.filled(tree, features, values, rng, lined=lined)
 
 
 def _least(rows: int, grown: int) -> int:

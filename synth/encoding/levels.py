@@ -17,20 +17,23 @@ from synth.holders import holders
 class LevelCodec:
     """Intervals of [0, 1], one per level, and the way back.
 
-    Missing counts as a level. A level held by fewer than ``minimum_people`` people is never released: its rows count
-    as rows of which nobody knows the level, and a synthetic row has one of the others; where there is no other, it is
-    missing. The rule is ours; ten or fewer is the usual cell to suppress.
+    Missing counts as a level. A level held by fewer than ``minimum_people`` people is never released: where the order
+    of levels means something its rows count as rows of the nearest level that is (bottom and top coding: Hundepool et
+    al., Statistical disclosure control, 2012, section 3.3), elsewhere as rows of which nobody knows the level; where
+    there is no other, they are missing. The bound is ours to choose; ten or fewer is the usual cell to suppress.
 
     Attributes
     ----------
     declared : number of declared levels; code -1 is missing.
     order : codes in rank order.
     edges : (len(order) + 1,) ends of their intervals.
+    ordered : the declared order means something.
     """
 
     declared: int
     order: Codes
     edges: Floats
+    ordered: bool
 
     @classmethod
     def fit(
@@ -62,12 +65,16 @@ class LevelCodec:
         order = _ordered(axis, sizes, declared) if keeps_order else nominal_order(axis)
         order = order[sizes[order] > 0]
         edges = np.concatenate([[0.0], np.cumsum(sizes[order])]) / max(sizes.sum(), 1)
-        return cls(declared, np.where(order == declared, -1, order).astype(np.intp), edges)
+        return cls(declared, np.where(order == declared, -1, order).astype(np.intp), edges, keeps_order)
 
     def intervals(self, codes: Codes) -> tuple[Floats, Floats]:
-        """(n,) lower and upper end of the interval of each code; (0, 1) where the level is rare and the rank free."""
+        """(n,) lower and upper end of the interval of each code; (0, 1) where nothing stands for a rare level."""
         at = np.full(self.declared + 1, -1, dtype=np.intp)
         at[self.order + 1] = np.arange(len(self.order))
+        told = np.sort(self.order[self.order >= 0])
+        if self.ordered and len(told):
+            rare = np.setdiff1d(np.arange(self.declared), told)
+            at[rare + 1] = at[told[np.abs(rare[:, None] - told).argmin(axis=1)] + 1]
         places = at[codes + 1]
         free = places < 0
         return np.where(free, 0.0, self.edges[places]), np.where(

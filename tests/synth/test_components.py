@@ -17,11 +17,13 @@ from synth.components import REGISTRY, barycentre
 from synth.components.barycentre import nearest_others
 from synth.components.cvae import ConditionalVAE
 from synth.components.gmm import GaussianMixtures
+from synth.components.leaves import Leaves
+from synth.components.logit import Logit
 from synth.components.moments import LEAST, class_moments, shrunk_correlation
 from synth.components.noise import retained
 from synth.components.perclass import evenly, members_of
 from synth.components.smote import Smote
-from synth.components.trees import LEAF, ConditionalTrees
+from synth.components.trees import LEAF, ConditionalTrees, _Column
 
 ALL = sorted(REGISTRY)
 QUICK = [name for name in ALL if name != "cvae"]
@@ -330,10 +332,15 @@ def test_levels_that_exclude_each_other_never_meet_in_trees() -> None:
     assert set(zip(made[:, 0], made[:, 1], strict=True)) == real_pairs
 
 
+def leaves_of(column: _Column) -> tuple[Leaves, ...]:
+    assert not isinstance(column.drawn_from, Logit)
+    return column.drawn_from
+
+
 def test_every_leaf_a_guarded_value_comes_from_holds_at_least_25_rows() -> None:
     scores, classes = correlated(700)
     component = ConditionalTrees().fit(scores, classes, np.random.default_rng(19))
-    for tree in (tree for column in component._columns for tree in column.grove):
+    for tree in (tree for column in component._columns for tree in leaves_of(column)):
         leaves = tree.tree.tree_.children_left == -1
         assert tree.sizes[leaves].min() >= LEAF
         assert tree.sizes[leaves].sum() == 700

@@ -173,13 +173,26 @@ def test_common_levels_survive_the_round_trip(sizes: list[int], missing: bool) -
 
 
 def test_a_level_of_fewer_people_than_asked_for_never_comes_back() -> None:
-    """Levels 1 to 5 of ten rows each: fifty rows whose rank is free, and no synthetic row with any of them."""
+    """Levels 1 to 5 of ten rows each: fifty rows that count as level 0, and no synthetic row with any of them."""
     codes = np.repeat(np.arange(6), [170, 10, 10, 10, 10, 10])
     codec = level_codec(codes, 7)
     low, high = codec.intervals(codes)
     assert set(zip(low[codes > 0], high[codes > 0], strict=True)) == {(0.0, 1.0)}
     assert set(codec.decode(np.linspace(0, 1, 1_001))) == {0}
     assert set(level_codec(codes, 7, minimum_people=10).order) == {0, 1, 2, 3, 4, 5}
+
+
+@pytest.mark.parametrize("keeps_order", [True, False])
+def test_a_rare_level_counts_as_the_nearest_where_levels_have_an_order(keeps_order: bool) -> None:
+    """Missing cells stand as level -1; 2 lies nearer to 1 than to 5, 6 and 9 nearest to 5, and 4 too."""
+    sizes = {-1: 30, 0: 60, 1: 40, 2: 3, 4: 10, 5: 20, 6: 1, 9: 8}
+    codes = np.repeat(list(sizes), list(sizes.values()))
+    codec = level_codec(codes, 10, keeps_order=keeps_order)
+    low, high = codec.intervals(codes)
+    for rare, nearest in ((2, 1), (4, 5), (6, 5), (9, 5)):
+        expected = (low[codes == nearest][0], high[codes == nearest][0]) if keeps_order else (0.0, 1.0)
+        assert set(zip(low[codes == rare], high[codes == rare], strict=True)) == {expected}
+    assert set(codec.decode(np.linspace(0, 1, 1_001))) == {-1, 0, 1, 5}
 
 
 def test_eleven_rows_of_ten_people_are_no_level() -> None:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from sklearn.tree import DecisionTreeRegressor
 
 from synth.components.leaves import Leaves
+from synth.components.logit import Logit
 from synth.components.trees import ConditionalTrees
 
 Floats = NDArray[np.float64]
@@ -75,23 +76,23 @@ def test_constant_columns_and_features_are_no_matter(values: Floats) -> None:
         assert np.isin(drawn, values).all()
 
 
-def test_only_large_tables_are_lined() -> None:
-    """Two columns with a spike each, and values that six columns move a little each: more than few leaves can say."""
-    for rows, lined in ((900, False), (12_000, True)):
-        rng = np.random.default_rng(6)
-        scores = rng.normal(size=(rows, 8))
-        moved = scores[:, :6].sum(axis=1)[:, None] / 4 + rng.normal(size=(rows, 2))
-        scores[:, 6:] = np.where(rng.random((rows, 2)) < 0.6, 0.0, moved)
-        component = ConditionalTrees().fit(scores, np.zeros(rows, dtype=np.int64), rng)
-        assert any(leaves.slope.any() for column in component._columns for leaves in column.grove) == lined
+def said(component: ConditionalTrees) -> tuple[bool, bool]:
+    """Whether any column has a line over its leaves, and whether any has a logit."""
+    drawn_from = [column.drawn_from for column in component._columns]
+    groves = [each for each in drawn_from if not isinstance(each, Logit)]
+    return any(leaves.slope.any() for grove in groves for leaves in grove), len(groves) < len(drawn_from)
 
 
-def test_many_rows_of_few_people_are_not_lined() -> None:
-    rng = np.random.default_rng(7)
-    features = rng.normal(size=(12_000, 8))
-    features[:, 6:] = np.where(rng.random((12_000, 2)) < 0.6, 0.0, features[:, :6].sum(axis=1)[:, None])
-    component = ConditionalTrees(people=600).fit(features, np.zeros(12_000, dtype=np.int64), rng)
-    assert not any(leaves.slope.any() for column in component._columns for leaves in column.grove)
+@pytest.mark.parametrize(("rows", "people", "lined"), [(900, None, False), (12_000, None, True), (12_000, 600, False)])
+def test_only_tables_of_many_people_have_lines_and_logits(rows: int, people: int | None, lined: bool) -> None:
+    """Two columns with a spike each, and one that six columns move by their sum's cube."""
+    rng = np.random.default_rng(6)
+    scores = rng.normal(size=(rows, 9))
+    moved = scores[:, :6].sum(axis=1)[:, None] / 4 + rng.normal(size=(rows, 2))
+    scores[:, 6:8] = np.where(rng.random((rows, 2)) < 0.6, 0.0, moved)
+    scores[:, 8] = (scores[:, :6].sum(axis=1) / 2) ** 3 + rng.normal(size=rows)
+    component = ConditionalTrees(people=people).fit(scores, np.zeros(rows, dtype=np.int64), rng)
+    assert said(component) == (lined, lined)
 
 
 def test_a_line_is_not_asked_of_few_rows() -> None:

@@ -76,7 +76,7 @@ def test_without_learned_tables_chance_is_taken_out_of_those_of_the_rows_made(
     many = np.repeat(strata_of(model), 34)
     made = model.calibration.apply(model.mixture.draw(many, np.random.default_rng(4)), many, np.random.default_rng(4))
     shown = Rows(made, model.strata.class_of[many])
-    tables = PairTables.learn(encoding, shown, None, 300, np.random.default_rng(5))
+    tables = PairTables.learn(encoding, shown, None, 300, np.random.default_rng(5), drawn=N)
     strata = strata_of(model)
     plain, balanced = (
         error(tables, encoding, model, one.draw(model, encoding, strata, np.random.default_rng(6)), strata)
