@@ -21,17 +21,15 @@ def cell_borders(column: Floats, least: float) -> Floats:
     starts = set(np.flatnonzero(common).tolist())
     for first, last in runs.reshape(-1, 2).tolist():
         left = int(counts[first:last].sum())
-        if left < least:
-            if first == 0:
-                starts.discard(last)
-            continue
+        if left < least and first == 0:
+            starts.discard(last)
         place = first
-        while place < last:
+        while left >= least:
             starts.add(place)
-            parts = max(left // least, 1)
+            parts = left // least
             filled = np.cumsum(counts[place:last])
             step = int(np.searchsorted(filled, left / parts - 1e-6)) + 1
-            left -= int(filled[min(step, last - place) - 1])
+            left -= int(filled[step - 1])
             place += step
     found: Floats = values[np.array(sorted(starts - {0}), dtype=np.intp)]
     return found

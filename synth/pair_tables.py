@@ -25,7 +25,7 @@ from synth.holders import holders
 from synth.selection import Rows
 
 LEAST_BINS, MOST_BINS = 8, 16
-"""Cells of a number, with about equally many people, but that a common value has its own; missing is one more."""
+"""Cells of a number, with about equally many rows, but that a common value has its own; missing is one more."""
 _IN_A_CELL = 20
 """Rows in a cell of two numbers and a class, on average, where there are more than the least cells."""
 MOST_TABLES = 300

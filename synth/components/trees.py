@@ -104,7 +104,7 @@ class ConditionalTrees:
             fields = (_some(n, share, rng) for _ in range(trees))
             told = [kinds[j] for j in before if guarded]
             if lined:
-                cells[column] = Cells.of(scores[:, column])
+                cells[column] = Cells.of(scores[:, column], n / (self.people or n))
             shown = [cells[j] for j in (*before, column)] if lined else []
             self._columns.append(
                 _learned(column, before, told, shown, scores, place, len(self._codes), fields, rng, guarded=guarded)
